@@ -1,1 +1,13 @@
-//! x
+//! Formats that several services share, as pure functions from text to values and back.
+//!
+//! A format lives here when a second crate needs it. Nothing here does IO, reads a clock or knows
+//! what a service does with the value.
+//!
+//! - [`Endpoint`]: the address under which a resource is reached
+//! - [`ConnectionString`]: what an application is given to reach and prove itself to a resource
+
+mod connection_string;
+mod endpoint;
+
+pub use connection_string::{ConnectionString, ConnectionStringError};
+pub use endpoint::{Endpoint, EndpointError, Scheme};
