@@ -1,1 +1,32 @@
-//! x
+//! A credential in, verified claims or a reasoned refusal out.
+//!
+//! Pure: keys, the resource's addresses and the time are arguments. Two things here are not values:
+//! [`KeyRing`], which holds the keys that a rotation replaces, and [`generate_key`], which draws from
+//! the system's random source.
+//!
+//! - [`verify`] checks an access token; [`Expected`] says what it must be for
+//! - [`Refusal`] says why one does not hold, for the caller and with the cure
+//! - [`bearer`] and [`client_token`] find the token in a request
+//! - [`mint_client_token`] and [`mint_rest_token`] sign new ones
+//!
+//! Invariants: the algorithm is HS256 whatever the token says, nothing of a token's claims is read
+//! or told before its signature holds, and no refusal contains a token or key.
+
+mod audience;
+mod bearer;
+mod claims;
+mod jwt;
+mod keys;
+mod mint;
+mod refusal;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+pub use audience::Endpoints;
+pub use bearer::{bearer, client_token};
+pub use claims::Claims;
+pub use keys::{AccessKeys, KeyProblem, KeyRing, KeySlot, check_key, generate_key, is_well_known};
+pub use mint::{ClientGrant, mint_client_token, mint_rest_token};
+pub use refusal::{Malformed, Part, Refusal};
+pub use verify::{CLOCK_SKEW, Expected, Purpose, verify};
