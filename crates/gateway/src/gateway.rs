@@ -1,0 +1,298 @@
+//! The engine's handle: starts the shards and routes to them.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use kernel::Clock;
+use prometheus_client::registry::Registry;
+use tokio::sync::{Notify, oneshot};
+
+use crate::audience::{Audience, Target};
+use crate::backlog::QueueLimits;
+use crate::directory::{Directory, MAX_SHARDS, ShardSet};
+use crate::id::{ConnectionId, HubId};
+use crate::inbox::{Command, Delivery, GroupChange, Inbox, Opening};
+use crate::metrics::Metrics;
+use crate::publication::Publication;
+use crate::session::Close;
+use crate::shard::{Shard, WAKER};
+use crate::transport::Socket;
+
+/// How the engine is built.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Threads, each with its own connections; at most 64.
+    pub shards: usize,
+    /// The largest message from a client, in bytes.
+    pub max_message_bytes: usize,
+    /// What may wait for one slow receiver.
+    pub queue: QueueLimits,
+}
+
+/// What shards and handle share.
+pub(crate) struct Links {
+    pub(crate) inboxes: Vec<Inbox>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) room: Notify,
+    pub(crate) metrics: Metrics,
+}
+
+impl Links {
+    /// The shards that may have receivers of `target`.
+    pub(crate) fn shards_of(&self, target: &Target) -> ShardSet {
+        self.shards_with(target.hub, &target.audience)
+    }
+
+    fn shards_with(&self, hub: HubId, audience: &Audience) -> ShardSet {
+        match audience.roll() {
+            Ok(roll) => self.directory.shards(hub, roll),
+            Err(id) if usize::from(id.shard()) < self.inboxes.len() => 1 << id.shard(),
+            Err(_) => 0,
+        }
+    }
+
+    /// Gives one command to each shard of a set.
+    pub(crate) fn push_to(&self, shards: ShardSet, mut command: impl FnMut() -> Command) {
+        for (number, inbox) in self.inboxes.iter().enumerate() {
+            if shards & (1 << number) != 0 {
+                inbox.push(command());
+            }
+        }
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.inboxes.iter().any(Inbox::is_crowded)
+    }
+
+    /// Whether some shard has so much waiting that nobody should add to it.
+    pub(crate) fn is_full(&self) -> bool {
+        self.inboxes.iter().any(Inbox::is_full)
+    }
+}
+
+/// The connection engine of one node. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
+    links: Arc<Links>,
+    hubs: RwLock<HashMap<Box<str>, HubId>>,
+    next_shard: AtomicUsize,
+    node: u16,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Gateway {
+    /// Starts the shards.
+    ///
+    /// # Errors
+    /// When the system gives no event queue or thread.
+    pub fn start(
+        settings: Settings,
+        clock: &Arc<dyn Clock>,
+        registry: &mut Registry,
+    ) -> io::Result<Self> {
+        let count = settings.shards.clamp(1, MAX_SHARDS);
+        let mut polls = Vec::with_capacity(count);
+        let mut inboxes = Vec::with_capacity(count);
+        for _ in 0..count {
+            let poll = mio::Poll::new()?;
+            inboxes.push(Inbox::new(mio::Waker::new(poll.registry(), WAKER)?));
+            polls.push(poll);
+        }
+        let links = Arc::new(Links {
+            inboxes,
+            directory: Arc::default(),
+            room: Notify::new(),
+            metrics: Metrics::register(registry),
+        });
+        let mut threads = Vec::with_capacity(count);
+        for (number, poll) in polls.into_iter().enumerate() {
+            let number = u8::try_from(number).expect("there are at most 64 shards");
+            let shard = Shard::new(number, poll, Arc::clone(&links), settings, Arc::clone(clock));
+            let builder = std::thread::Builder::new().name(format!("gateway-{number}"));
+            threads.push(builder.spawn(move || shard.run())?);
+        }
+        Ok(Self(Arc::new(Inner {
+            links,
+            hubs: RwLock::default(),
+            next_shard: AtomicUsize::new(0),
+            node: 0,
+            threads: Mutex::new(threads),
+        })))
+    }
+
+    /// The engine's number for a hub, given on first use. `name` must be unique over all resources
+    /// and services, so it should carry both.
+    pub fn hub(&self, name: &str) -> HubId {
+        let hubs = self.0.hubs.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hub) = hubs.get(name) {
+            return *hub;
+        }
+        drop(hubs);
+        let mut hubs = self.0.hubs.write().unwrap_or_else(PoisonError::into_inner);
+        let next = HubId(u32::try_from(hubs.len()).expect("memory ends before 2^32 hubs"));
+        *hubs.entry(name.into()).or_insert(next)
+    }
+
+    /// A name for a connection about to open; it also decides the shard.
+    pub fn allocate(&self) -> ConnectionId {
+        let turn = self.0.next_shard.fetch_add(1, Ordering::Relaxed);
+        let shard = u8::try_from(turn % self.0.links.inboxes.len()).expect("at most 64 shards");
+        ConnectionId::random(self.0.node, shard)
+    }
+
+    /// Registers a connection and returns once nothing published can be missed any more. The socket
+    /// follows through the [`Reservation`], after the client has its handshake answer.
+    ///
+    /// # Errors
+    /// [`ShuttingDown`] when the engine has stopped.
+    pub async fn open(&self, opening: Opening) -> Result<Reservation, ShuttingDown> {
+        let id = opening.id;
+        let reservation = Reservation { links: Arc::clone(&self.0.links), id, open: true };
+        let (reply, opened) = oneshot::channel();
+        let inbox = &self.0.links.inboxes[usize::from(id.shard())];
+        inbox.push(Command::Open(Box::new(opening), reply));
+        opened.await.map_err(|_| ShuttingDown)?;
+        Ok(reservation)
+    }
+
+    /// Publishes to every receiver of `target`. Returns when the shards have it, whatever the
+    /// receivers do; waits only while a shard has more to do than it can.
+    pub async fn publish(&self, target: Target, publication: Publication) {
+        let links = &self.0.links;
+        let shards = links.shards_of(&target);
+        if shards == 0 {
+            return;
+        }
+        self.room().await;
+        let delivery = Arc::new(Delivery { target, publication });
+        links.push_to(shards, || Command::Publish(Arc::clone(&delivery)));
+    }
+
+    /// Changes the groups of every connection in an audience; returns how many there were.
+    pub async fn regroup(&self, hub: HubId, audience: Audience, change: GroupChange) -> usize {
+        let shards = self.0.links.shards_with(hub, &audience);
+        self.ask(shards, |reply| Command::Regroup {
+            hub,
+            audience: audience.clone(),
+            change: change.clone(),
+            reply,
+        })
+        .await
+    }
+
+    /// Closes the connections of `target`; returns how many there were.
+    pub async fn close(&self, target: Target, close: Close) -> usize {
+        let shards = self.0.links.shards_of(&target);
+        self.ask(shards, |reply| Command::Close {
+            target: target.clone(),
+            close: close.clone(),
+            reply,
+        })
+        .await
+    }
+
+    /// How many connections an audience has.
+    pub async fn count(&self, hub: HubId, audience: Audience) -> usize {
+        let shards = self.0.links.shards_with(hub, &audience);
+        let audience = &audience;
+        self.ask(shards, |reply| Command::Count { hub, audience: audience.clone(), reply }).await
+    }
+
+    /// Closes every connection with `close` and waits until all are gone.
+    pub async fn drain(&self, close: Close) {
+        self.0.links.push_to(ShardSet::MAX, || Command::Drain(close.clone()));
+        let gateway = self.clone();
+        // The threads end when their last connection does.
+        let joined = tokio::task::spawn_blocking(move || gateway.join()).await;
+        if joined.is_err() {
+            tracing::error!("a shard ended with a panic");
+        }
+    }
+
+    /// Ends at once; connections see their TCP connection end.
+    pub fn stop(&self) {
+        self.0.links.push_to(ShardSet::MAX, || Command::Stop);
+        self.join();
+    }
+
+    fn join(&self) {
+        let threads =
+            std::mem::take(&mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a shard ended with a panic");
+            }
+        }
+    }
+
+    async fn room(&self) {
+        let links = &self.0.links;
+        while links.is_crowded() {
+            let notified = links.room.notified();
+            // Looked at again after the registration, so that no wake-up falls in between.
+            if !links.is_crowded() {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    async fn ask(
+        &self,
+        shards: ShardSet,
+        mut command: impl FnMut(oneshot::Sender<usize>) -> Command,
+    ) -> usize {
+        if shards == 0 {
+            return 0;
+        }
+        self.room().await;
+        let mut answers = Vec::new();
+        self.0.links.push_to(shards, || {
+            let (reply, answer) = oneshot::channel();
+            answers.push(answer);
+            command(reply)
+        });
+        let mut sum = 0;
+        for answer in answers {
+            // A shard that has ended has no connections left.
+            sum += answer.await.unwrap_or(0);
+        }
+        sum
+    }
+}
+
+/// The engine has stopped and takes no more connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShuttingDown;
+
+/// A registered connection that waits for its socket. Dropped without one, it is forgotten.
+pub struct Reservation {
+    links: Arc<Links>,
+    id: ConnectionId,
+    open: bool,
+}
+
+impl Reservation {
+    /// Hands the socket over to the connection's shard.
+    pub fn attach(mut self, socket: Socket) {
+        self.open = false;
+        self.inbox().push(Command::Attach(self.id, Box::new(socket)));
+    }
+
+    fn inbox(&self) -> &Inbox {
+        &self.links.inboxes[usize::from(self.id.shard())]
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if self.open {
+            self.inbox().push(Command::Abandon(self.id));
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What other threads ask of a shard.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::audience::{Audience, Target};
+use crate::id::{ConnectionId, HubId};
+use crate::publication::Publication;
+use crate::publication::Variant;
+use crate::session::{Close, Session};
+use crate::transport::Socket;
+
+/// Above this depth REST calls wait for room.
+const CROWDED: usize = 1024;
+/// Above this depth shards leave their sockets unread too, which the clients' own TCP windows then
+/// feel. It is higher, so that REST calls alone can never keep clients from being read.
+const FULL: usize = 4 * CROWDED;
+
+/// A connection about to open.
+pub struct Opening {
+    /// The name that [`crate::Gateway::allocate`] gave.
+    pub id: ConnectionId,
+    /// The hub it connects to.
+    pub hub: HubId,
+    /// Who it belongs to, if its token says.
+    pub user: Option<Arc<str>>,
+    /// Groups that it is in from the start.
+    pub groups: Vec<Box<str>>,
+    /// The wire form in which it receives publications.
+    pub variant: Variant,
+    /// Seconds between keep-alive pings.
+    pub keep_alive_secs: u32,
+    /// Its protocol.
+    pub session: Box<dyn Session>,
+}
+
+/// A publication and its receivers.
+pub(crate) struct Delivery {
+    pub(crate) target: Target,
+    pub(crate) publication: Publication,
+}
+
+/// A change of the groups of every connection in an audience.
+#[derive(Clone, Debug)]
+pub enum GroupChange {
+    /// They join this group.
+    Join(Arc<str>),
+    /// They leave this group.
+    Leave(Arc<str>),
+    /// They leave all groups.
+    LeaveAll,
+}
+
+/// One request to a shard. Replies carry the number of connections concerned.
+pub(crate) enum Command {
+    Open(Box<Opening>, oneshot::Sender<()>),
+    Attach(ConnectionId, Box<Socket>),
+    Abandon(ConnectionId),
+    Publish(Arc<Delivery>),
+    Regroup {
+        hub: HubId,
+        audience: Audience,
+        change: GroupChange,
+        reply: oneshot::Sender<usize>,
+    },
+    Close {
+        target: Target,
+        close: Close,
+        reply: oneshot::Sender<usize>,
+    },
+    Count {
+        hub: HubId,
+        audience: Audience,
+        reply: oneshot::Sender<usize>,
+    },
+    /// Close everything with this reason, take no more, and end when the last connection is gone.
+    Drain(Close),
+    /// End now.
+    Stop,
+}
+
+/// The queue of one shard.
+pub(crate) struct Inbox {
+    queue: Mutex<Vec<Command>>,
+    depth: AtomicUsize,
+    waker: mio::Waker,
+}
+
+impl Inbox {
+    pub(crate) fn new(waker: mio::Waker) -> Self {
+        Self { queue: Mutex::default(), depth: AtomicUsize::new(0), waker }
+    }
+
+    /// Adds a command and wakes the shard if it may be asleep.
+    pub(crate) fn push(&self, command: Command) {
+        let was_empty = {
+            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.push(command);
+            self.depth.store(queue.len(), Ordering::Relaxed);
+            queue.len() == 1
+        };
+        if was_empty && let Err(error) = self.waker.wake() {
+            // The shard still looks here every second.
+            tracing::error!(%error, "cannot wake a shard");
+        }
+    }
+
+    /// Takes everything; `commands` must be empty, and its capacity is swapped in for reuse.
+    pub(crate) fn take(&self, commands: &mut Vec<Command>) {
+        debug_assert!(commands.is_empty(), "commands of the last turn were not carried out");
+        if self.depth.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut *queue, commands);
+        self.depth.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether REST calls should wait.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.depth.load(Ordering::Relaxed) >= CROWDED
+    }
+
+    /// Whether shards should wait too.
+    pub(crate) fn is_full(&self) -> bool {
+        self.depth.load(Ordering::Relaxed) >= FULL
+    }
+}

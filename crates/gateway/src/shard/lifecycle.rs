@@ -1,0 +1,238 @@
+//! How connections begin, stay and end.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use mio::Token;
+
+use super::{Ready, SCRATCH_BYTES, Shard};
+use crate::audience::Roll;
+use crate::backlog::Backlog;
+use crate::batch::Place;
+use crate::connection::{Connection, Phase};
+use crate::frame;
+use crate::id::ConnectionId;
+use crate::inbox::Opening;
+use crate::membership::Key;
+use crate::reader::Reader;
+use crate::session::{Close, Effect, Input};
+use crate::transport::{Socket, Transport};
+
+/// How long a peer may take to answer our close frame or to read its own echo.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+/// So many pings in a row without a sign of life end a connection: one lost second of a busy client
+/// does not, a dead peer is gone within three intervals.
+const UNANSWERED_PINGS: u8 = 2;
+const PING: Bytes = Bytes::from_static(b"\x89\x00");
+
+/// A deadline of one connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Alarm {
+    key: Key,
+    generation: u32,
+    purpose: Purpose,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    KeepAlive,
+    GiveUp,
+}
+
+impl Shard {
+    /// Registers a connection, before the client is told that its handshake succeeded: whatever is
+    /// published from that moment on reaches it.
+    pub(super) fn open(&mut self, opening: Opening) {
+        let Opening { id, hub, user, groups, variant, keep_alive_secs, session } = opening;
+        self.generations = self.generations.wrapping_add(1);
+        let connection = Connection {
+            id,
+            hub,
+            variant,
+            phase: Phase::Reserved,
+            place: Place::EMPTY,
+            unanswered_pings: 0,
+            deaf: false,
+            generation: self.generations,
+            keep_alive_secs,
+            transport: None,
+            reader: Reader::default(),
+            backlog: Backlog::default(),
+            session,
+        };
+        let key = Key::try_from(self.connections.insert(connection))
+            .expect("descriptors run out long before 2^32 connections");
+        self.ids.insert(id, key);
+        self.memberships.add(key, hub, Roll::Everyone);
+        if let Some(user) = &user {
+            self.memberships.add(key, hub, Roll::User(user));
+        }
+        for group in &groups {
+            self.memberships.add(key, hub, Roll::Group(group));
+        }
+        self.metrics.opened.inc();
+        self.metrics.connections.inc();
+        let keep_alive = Duration::from_secs(keep_alive_secs.into());
+        self.set_alarm(key, keep_alive, Purpose::KeepAlive);
+
+        let connection = &mut self.connections[key as usize];
+        connection.session.step(self.now, Input::Opened, &mut self.effects);
+        self.apply_effects(key);
+        if let Some(close) = self.draining.clone() {
+            self.close(key, &close);
+        }
+    }
+
+    /// Gives a registered connection its socket.
+    pub(super) fn attach(&mut self, id: ConnectionId, socket: Socket) {
+        let Some(&key) = self.ids.get(&id) else { return };
+        let mut transport = Transport::new(socket.tcp, socket.tls);
+        if let Err(error) = transport.register(self.poll.registry(), Token(key as usize)) {
+            tracing::error!(connection = %id, %error, "cannot watch the socket of a connection");
+            return self.remove(key, "its socket could not be watched");
+        }
+        let connection = &mut self.connections[key as usize];
+        connection.transport = Some(transport);
+        if connection.phase == Phase::Reserved {
+            connection.phase = Phase::Open;
+        }
+        // What was queued while there was no socket leaves with this turn's flush, or now.
+        self.on_writable(key);
+        for piece in socket.read_ahead.chunks(SCRATCH_BYTES) {
+            self.scratch[..piece.len()].copy_from_slice(piece);
+            self.take_in(key, piece.len());
+        }
+        // TLS may hold decrypted bytes that no event will announce.
+        self.read(Ready { key, hung_up: false });
+    }
+
+    /// Forgets a registered connection whose socket never came.
+    pub(super) fn abandon(&mut self, id: ConnectionId) {
+        if let Some(&key) = self.ids.get(&id)
+            && self.connections[key as usize].transport.is_none()
+        {
+            self.remove(key, "its handshake was not completed");
+        }
+    }
+
+    /// Begins the closing handshake; what the session has to say before goes out first.
+    pub(super) fn close(&mut self, key: Key, close: &Close) {
+        let Some(connection) = self.connections.get_mut(key as usize) else { return };
+        if !connection.phase.is_live() {
+            return;
+        }
+        let mut effects = Vec::new();
+        connection.session.step(self.now, Input::Closing(close), &mut effects);
+        for effect in effects {
+            if let Effect::Send(frame) = effect {
+                self.send(key, frame);
+            }
+        }
+        self.send_close(key, close, Phase::Closing);
+    }
+
+    /// Closes a receiver that does not keep up. Its queue is dropped but for the frame that has been
+    /// begun, so that the close frame is readable when it reads again.
+    pub(super) fn close_slow(&mut self, key: Key) {
+        const REASON: &str = "The outbound message queue is full.";
+        let Some(connection) = self.connections.get_mut(key as usize) else { return };
+        if !connection.phase.is_live() {
+            return self.remove(key, "it did not read its close frame");
+        }
+        tracing::info!(connection = %connection.id, "closing a slow receiver: its queue is full");
+        connection.backlog.keep_only_what_is_begun();
+        connection.backlog.push(frame::encode_close(1008, REASON), 1);
+        connection.phase = Phase::Closing;
+        self.metrics.slow_closes.inc();
+        self.memberships.remove_connection(key);
+        self.set_alarm(key, CLOSE_PATIENCE, Purpose::GiveUp);
+    }
+
+    /// Closes a connection after a defect of ours, without asking its session again.
+    pub(super) fn fail(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key as usize) else { return };
+        tracing::error!(connection = %connection.id, "a session panicked; its connection is closed");
+        connection.deaf = true;
+        if connection.phase.is_live() {
+            self.send_close(key, &Close::new(1011, "Internal server error."), Phase::Closing);
+        }
+    }
+
+    /// The peer sent a close frame.
+    pub(super) fn on_peer_close(&mut self, key: Key, code: Option<u16>) {
+        let Some(connection) = self.connections.get_mut(key as usize) else { return };
+        match connection.phase {
+            Phase::Reserved | Phase::Open => {
+                // RFC 6455 section 5.5.1: the answer carries the peer's code.
+                self.send_close(key, &Close::new(code.unwrap_or(1000), ""), Phase::Ending);
+            }
+            Phase::Closing => {
+                connection.phase = Phase::Ending;
+                self.on_writable(key);
+            }
+            Phase::Ending => {}
+        }
+    }
+
+    fn send_close(&mut self, key: Key, close: &Close, next: Phase) {
+        self.send(key, frame::encode_close(close.code, &close.reason));
+        self.connections[key as usize].phase = next;
+        self.memberships.remove_connection(key);
+        self.set_alarm(key, CLOSE_PATIENCE, Purpose::GiveUp);
+    }
+
+    /// Ends a connection for good.
+    pub(super) fn remove(&mut self, key: Key, why: &str) {
+        let Some(mut connection) = self.connections.try_remove(key as usize) else { return };
+        if let (Some(transport), Phase::Ending) = (&mut connection.transport, connection.phase) {
+            transport.finish();
+        }
+        self.memberships.remove_connection(key);
+        self.ids.remove(&connection.id);
+        self.metrics.connections.dec();
+        tracing::debug!(connection = %connection.id, why, "connection ended");
+    }
+
+    pub(super) fn drain(&mut self, close: Close) {
+        let keys: Vec<Key> = self.connections.iter().map(|(key, _)| key as Key).collect();
+        keys.into_iter().for_each(|key| self.close(key, &close));
+        self.draining = Some(close);
+    }
+
+    pub(super) fn sound_alarms(&mut self) {
+        let mut due = Vec::new();
+        self.alarms.due(self.now.as_secs(), &mut due);
+        // One ping is one place in the turn's tree, shared by everyone it goes to.
+        let ping = self.batches.stamp(PING);
+        for alarm in due {
+            let Some(connection) = self.connections.get_mut(alarm.key as usize) else { continue };
+            if connection.generation != alarm.generation {
+                continue;
+            }
+            match alarm.purpose {
+                Purpose::GiveUp => {
+                    self.remove(alarm.key, "the peer did not finish the closing handshake")
+                }
+                Purpose::KeepAlive if !connection.phase.is_live() => {}
+                Purpose::KeepAlive if connection.unanswered_pings >= UNANSWERED_PINGS => {
+                    self.metrics.silent_closes.inc();
+                    self.remove(alarm.key, "it answered no ping");
+                }
+                Purpose::KeepAlive => {
+                    let interval = Duration::from_secs(connection.keep_alive_secs.into());
+                    if connection.phase == Phase::Open {
+                        connection.unanswered_pings += 1;
+                        self.send_stamped(alarm.key, &ping);
+                    }
+                    self.set_alarm(alarm.key, interval, Purpose::KeepAlive);
+                }
+            }
+        }
+    }
+
+    fn set_alarm(&mut self, key: Key, after: Duration, purpose: Purpose) {
+        let generation = self.connections[key as usize].generation;
+        let at = self.now + after;
+        self.alarms.set(at.as_secs(), Alarm { key, generation, purpose });
+    }
+}

@@ -1,0 +1,235 @@
+//! One thread, one event loop, and all state of its connections.
+//!
+//! A connection never moves to another shard and no lock guards it. Each turn of the loop reads the
+//! sockets that have something, takes the commands that have arrived, and then writes each touched
+//! connection once. Publications that arrive while a turn is being written wait for the next one and
+//! are joined there, which is what makes the engine faster the more there is to do.
+//!
+//! - `mod.rs`: the loop and the commands
+//! - `traffic`: bytes in, session effects
+//! - `fanout`: publications to members, and the flush
+//! - `lifecycle`: opening, closing, keep-alive, removal
+
+mod fanout;
+mod lifecycle;
+mod traffic;
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kernel::{Clock, Timestamp};
+use mio::{Events, Poll, Token};
+use slab::Slab;
+
+use crate::audience::Audience;
+use crate::batch::Batches;
+use crate::connection::Connection;
+use crate::gateway::{Links, Settings};
+use crate::id::{ConnectionId, HubId};
+use crate::inbox::{Command, GroupChange};
+use crate::membership::{Key, Memberships};
+use crate::metrics::ShardMetrics;
+use crate::session::{Close, Effect};
+use crate::shard::lifecycle::Alarm;
+use crate::wheel::Wheel;
+
+/// The token of the waker; connection keys stay far below it.
+pub(crate) const WAKER: Token = Token(usize::MAX);
+const EVENTS_PER_TURN: usize = 1024;
+/// One read takes at most this much; the buffer belongs to the shard, not to a connection.
+const SCRATCH_BYTES: usize = 128 * 1024;
+/// The longest sleep: the resolution of every deadline.
+const TICK: Duration = Duration::from_secs(1);
+
+/// A socket that has something to read.
+#[derive(Clone, Copy)]
+struct Ready {
+    key: Key,
+    /// The peer has finished sending: read on until the end shows.
+    hung_up: bool,
+}
+
+pub(crate) struct Shard {
+    number: u8,
+    poll: Poll,
+    links: Arc<Links>,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    /// The time of this turn.
+    now: Timestamp,
+    connections: Slab<Connection>,
+    ids: HashMap<ConnectionId, Key>,
+    memberships: Memberships,
+    batches: Batches,
+    /// Connections with something to write in this turn.
+    dirty: Vec<Key>,
+    ready: Vec<Ready>,
+    alarms: Wheel<Alarm>,
+    generations: u32,
+    scratch: Vec<u8>,
+    effects: Vec<Effect>,
+    metrics: ShardMetrics,
+    draining: Option<Close>,
+    stopped: bool,
+}
+
+impl Shard {
+    pub(crate) fn new(
+        number: u8,
+        poll: Poll,
+        links: Arc<Links>,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let now = clock.now();
+        Self {
+            number,
+            poll,
+            settings,
+            now,
+            connections: Slab::new(),
+            ids: HashMap::new(),
+            memberships: Memberships::new(number, Arc::clone(&links.directory)),
+            batches: Batches::new(),
+            dirty: Vec::new(),
+            ready: Vec::new(),
+            alarms: Wheel::new(now.as_secs()),
+            generations: 0,
+            scratch: vec![0; SCRATCH_BYTES],
+            effects: Vec::new(),
+            metrics: links.metrics.shard(number),
+            draining: None,
+            stopped: false,
+            clock,
+            links,
+        }
+    }
+
+    /// Runs until drained or stopped.
+    pub(crate) fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_PER_TURN);
+        let mut commands = Vec::new();
+        while !self.is_finished() {
+            if let Err(error) = self.wait(&mut events) {
+                tracing::error!(shard = self.number, %error, "cannot wait for events");
+                return;
+            }
+            self.now = self.clock.now();
+            self.note_events(&events);
+            self.read_ready();
+            self.links.inboxes[usize::from(self.number)].take(&mut commands);
+            for command in commands.drain(..) {
+                self.carry_out(command);
+                self.flush_if_heavy();
+            }
+            self.links.room.notify_waiters();
+            self.sound_alarms();
+            self.flush();
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        self.stopped || (self.draining.is_some() && self.connections.is_empty())
+    }
+
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        // Sockets left unread because another shard is crowded are tried again shortly.
+        let patience = if self.ready.is_empty() { TICK } else { Duration::ZERO };
+        let patience = if self.links.is_full() { Duration::from_millis(1) } else { patience };
+        match self.poll.poll(events, Some(patience)) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                events.clear();
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn note_events(&mut self, events: &Events) {
+        for event in events {
+            if event.token() == WAKER {
+                continue;
+            }
+            let Ok(key) = Key::try_from(event.token().0) else { continue };
+            if event.is_writable() {
+                self.on_writable(key);
+            }
+            if event.is_readable() || event.is_read_closed() || event.is_error() {
+                let hung_up = event.is_read_closed() || event.is_error();
+                self.ready.push(Ready { key, hung_up });
+            }
+        }
+    }
+
+    fn read_ready(&mut self) {
+        if self.links.is_full() {
+            return;
+        }
+        let mut ready = std::mem::take(&mut self.ready);
+        for ready in ready.drain(..) {
+            self.read(ready);
+            self.flush_if_heavy();
+        }
+        // Reading may have put some back for the next turn.
+        ready.append(&mut self.ready);
+        self.ready = ready;
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        // A caller that no longer waits for its reply has lost interest, nothing else.
+        match command {
+            Command::Open(opening, reply) => {
+                self.open(*opening);
+                let _ = reply.send(());
+            }
+            Command::Attach(id, socket) => self.attach(id, *socket),
+            Command::Abandon(id) => self.abandon(id),
+            Command::Publish(delivery) => self.deliver(&delivery, None),
+            Command::Regroup { hub, audience, change, reply } => {
+                let keys = self.live_keys(hub, &audience);
+                keys.iter().for_each(|key| self.regroup(*key, hub, &change));
+                let _ = reply.send(keys.len());
+            }
+            Command::Close { target, close, reply } => {
+                let mut keys = self.live_keys(target.hub, &target.audience);
+                keys.retain(|key| !target.excluded.contains(&self.connections[*key as usize].id));
+                keys.iter().for_each(|key| self.close(*key, &close));
+                let _ = reply.send(keys.len());
+            }
+            Command::Count { hub, audience, reply } => {
+                let _ = reply.send(self.live_keys(hub, &audience).len());
+            }
+            Command::Drain(close) => self.drain(close),
+            Command::Stop => self.stopped = true,
+        }
+    }
+
+    /// The live connections of an audience.
+    fn live_keys(&self, hub: HubId, audience: &Audience) -> Vec<Key> {
+        match audience.roll() {
+            Ok(roll) => {
+                self.memberships.members(hub, roll).iter().map(|member| member.key).collect()
+            }
+            Err(id) => self.live_key(hub, id).into_iter().collect(),
+        }
+    }
+
+    fn live_key(&self, hub: HubId, id: ConnectionId) -> Option<Key> {
+        let key = *self.ids.get(&id)?;
+        let connection = &self.connections[key as usize];
+        (connection.hub == hub && connection.phase.is_live()).then_some(key)
+    }
+
+    fn regroup(&mut self, key: Key, hub: HubId, change: &GroupChange) {
+        use crate::audience::Roll;
+        match change {
+            GroupChange::Join(group) => self.memberships.add(key, hub, Roll::Group(group)),
+            GroupChange::Leave(group) => {
+                self.memberships.remove(key, hub, Roll::Group(group));
+            }
+            GroupChange::LeaveAll => self.memberships.remove_from_groups(key),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Bytes in, session effects out.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{Ready, Shard};
+use crate::audience::{Roll, Target};
+use crate::connection::Phase;
+use crate::frame::{self, OpCode, Violation};
+use crate::inbox::Delivery;
+use crate::membership::Key;
+use crate::reader::Event;
+use crate::session::{Close, Effect, Input};
+
+/// A connection that has more to say than this waits for the next turn, behind the others.
+const READS_PER_TURN: usize = 4;
+
+/// How the reading of one piece of input ended.
+enum Heard {
+    /// It may go on.
+    Messages,
+    /// The peer began or answered the closing handshake.
+    PeerClosed(Option<u16>),
+    Broken(Violation),
+    /// A defect of ours, caught so that it costs one connection only.
+    Panicked,
+}
+
+impl Shard {
+    pub(super) fn read(&mut self, ready: Ready) {
+        for _ in 0..READS_PER_TURN {
+            let Some(connection) = self.connections.get_mut(ready.key as usize) else { return };
+            let Some(transport) = &mut connection.transport else { return };
+            match transport.read(&mut self.scratch) {
+                Ok(0) => return self.remove(ready.key, "the peer ended the TCP connection"),
+                Ok(count) => {
+                    let drained = count < self.scratch.len()
+                        && transport.short_read_means_empty()
+                        && !ready.hung_up;
+                    self.metrics.bytes_in.inc_by(count as u64);
+                    self.take_in(ready.key, count);
+                    if drained {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return self.remove(ready.key, "the TCP connection broke"),
+            }
+        }
+        self.ready.push(ready);
+    }
+
+    /// Handles the first `count` bytes of the scratch buffer as input of a connection.
+    pub(super) fn take_in(&mut self, key: Key, count: usize) {
+        match self.hear(key, count) {
+            Heard::Messages => self.apply_effects(key),
+            Heard::PeerClosed(code) => {
+                self.apply_effects(key);
+                self.on_peer_close(key, code);
+            }
+            Heard::Broken(violation) => {
+                self.apply_effects(key);
+                self.close(key, &Close::new(violation.close_code(), violation.reason()));
+                if let Some(connection) = self.connections.get_mut(key as usize) {
+                    connection.deaf = true;
+                }
+            }
+            Heard::Panicked => {
+                self.effects.clear();
+                self.fail(key);
+            }
+        }
+    }
+
+    fn hear(&mut self, key: Key, count: usize) -> Heard {
+        let Self { connections, scratch, effects, settings, now, .. } = self;
+        let connection = &mut connections[key as usize];
+        connection.unanswered_pings = 0;
+        if connection.deaf {
+            return Heard::Messages;
+        }
+        let (reader, session) = (&mut connection.reader, &mut connection.session);
+        let open = connection.phase == Phase::Open;
+        let mut peer_closed = None;
+        let mut sink = |event: Event<'_>| {
+            match event {
+                Event::Text(text) if open => session.step(*now, Input::Text(text), effects),
+                Event::Binary(bytes) if open => session.step(*now, Input::Binary(bytes), effects),
+                Event::Ping(payload) if open => {
+                    effects.push(Effect::Send(frame::encode(OpCode::Pong, payload)));
+                }
+                Event::Close(close) => {
+                    peer_closed = Some(close.map(|(code, _)| code));
+                    return ControlFlow::Break(());
+                }
+                // After our own close frame only the peer's matters.
+                Event::Text(_) | Event::Binary(_) | Event::Ping(_) | Event::Pong => {}
+            }
+            match effects.last() {
+                Some(Effect::Close(_)) => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        };
+        let max = settings.max_message_bytes;
+        let input = &mut scratch[..count];
+        match catch_unwind(AssertUnwindSafe(|| reader.feed(input, max, &mut sink))) {
+            Ok(Ok(())) => peer_closed.map_or(Heard::Messages, Heard::PeerClosed),
+            Ok(Err(violation)) => Heard::Broken(violation),
+            Err(_) => Heard::Panicked,
+        }
+    }
+
+    /// Carries out what a session asked for, in order.
+    pub(super) fn apply_effects(&mut self, key: Key) {
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            let Some(connection) = self.connections.get(key as usize) else { break };
+            if !connection.phase.is_live() {
+                break;
+            }
+            let hub = connection.hub;
+            match effect {
+                Effect::Send(frame) => self.send(key, frame),
+                Effect::Join(group) => self.memberships.add(key, hub, Roll::Group(&group)),
+                Effect::Leave(group) => {
+                    self.memberships.remove(key, hub, Roll::Group(&group));
+                }
+                Effect::Publish { audience, publication, echo } => {
+                    let target = Target::all(hub, audience);
+                    let delivery = Delivery { target, publication };
+                    self.publish(delivery, (!echo).then_some(key));
+                }
+                Effect::Close(close) => self.close(key, &close),
+            }
+        }
+        self.effects = effects;
+    }
+}

@@ -1,0 +1,240 @@
+//! A started engine and blocking WebSocket clients for its tests.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use kernel::{Clock, Timestamp};
+use prometheus_client::registry::Registry;
+use testkit::ManualClock;
+use tokio::runtime::Runtime;
+
+use crate::frame::{self, OpCode};
+use crate::{
+    Audience, Close, ConnectionId, Effect, Gateway, GroupChange, HubId, Input, Opening,
+    Publication, QueueLimits, Reservation, Session, Settings, Socket, Target, Variant,
+};
+
+pub(super) const MAX_MESSAGE: usize = 300_000;
+pub(super) const KEEP_ALIVE_SECS: u32 = 20;
+/// Far longer than anything here takes; a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A protocol of words: `join G`, `leave G`, `say G TEXT`, `panic`.
+struct WordSession;
+
+impl Session for WordSession {
+    fn step(&mut self, _now: Timestamp, input: Input<'_>, effects: &mut Vec<Effect>) {
+        let say = |text: &str| Effect::Send(frame::encode(OpCode::Text, text.as_bytes()));
+        match input {
+            Input::Opened => {}
+            Input::Binary(bytes) => effects.push(say(&format!("{} bytes", bytes.len()))),
+            Input::Closing(close) => effects.push(say(&format!("bye: {}", close.reason))),
+            Input::Text(text) => {
+                let words: Vec<&str> = text.splitn(3, ' ').collect();
+                effects.push(match *words {
+                    ["join", group] => Effect::Join(group.into()),
+                    ["leave", group] => Effect::Leave(group.into()),
+                    ["say", group, text] => Effect::Publish {
+                        audience: Audience::Group(group.into()),
+                        publication: super::words(text),
+                        echo: false,
+                    },
+                    _ => panic!("told to panic by: {text}"),
+                });
+                effects.push(say("ok"));
+            }
+        }
+    }
+}
+
+pub(super) struct Host {
+    pub(super) gateway: Gateway,
+    pub(super) hub: HubId,
+    pub(super) clock: Arc<ManualClock>,
+    registry: Registry,
+    runtime: Runtime,
+}
+
+impl Host {
+    pub(super) fn start(shards: usize) -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_000_000)));
+        let mut registry = Registry::default();
+        let settings = Settings {
+            shards,
+            max_message_bytes: MAX_MESSAGE,
+            queue: QueueLimits { bytes: 1 << 20, frames: 10_000 },
+        };
+        let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+        let gateway = Gateway::start(settings, &shared, &mut registry).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        Self { hub: gateway.hub("hub"), gateway, clock, registry, runtime }
+    }
+
+    pub(super) fn reserve(
+        &self,
+        user: Option<&str>,
+        groups: &[&str],
+    ) -> (Reservation, ConnectionId) {
+        let id = self.gateway.allocate();
+        let opening = Opening {
+            id,
+            hub: self.hub,
+            user: user.map(Into::into),
+            groups: groups.iter().map(|group| (*group).into()).collect(),
+            variant: Variant::new(0),
+            keep_alive_secs: KEEP_ALIVE_SECS,
+            session: Box::new(WordSession),
+        };
+        (self.runtime.block_on(self.gateway.open(opening)).unwrap(), id)
+    }
+
+    pub(super) fn connect(&self, user: Option<&str>, groups: &[&str]) -> Client {
+        let (reservation, id) = self.reserve(user, groups);
+        Client::attach(reservation, id)
+    }
+
+    pub(super) fn publish(&self, target: Target, publication: Publication) {
+        self.runtime.block_on(self.gateway.publish(target, publication));
+    }
+
+    pub(super) fn regroup(&self, audience: Audience, change: GroupChange) -> usize {
+        self.runtime.block_on(self.gateway.regroup(self.hub, audience, change))
+    }
+
+    pub(super) fn close(&self, audience: Audience, close: Close) -> usize {
+        self.runtime.block_on(self.gateway.close(Target::all(self.hub, audience), close))
+    }
+
+    pub(super) fn count(&self, audience: Audience) -> usize {
+        self.runtime.block_on(self.gateway.count(self.hub, audience))
+    }
+
+    /// Moves the clock and makes every shard look at it.
+    pub(super) fn advance(&self, span: Duration) {
+        self.clock.advance(span);
+        self.count(Audience::Everyone);
+    }
+
+    pub(super) fn begin_drain(&self, close: Close) -> JoinHandle<()> {
+        let gateway = self.gateway.clone();
+        std::thread::spawn(move || {
+            tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap()
+                .block_on(gateway.drain(close));
+        })
+    }
+
+    /// The sum of a metric over all shards.
+    pub(super) fn metric(&self, name: &str) -> u64 {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        text.lines()
+            .filter_map(|line| line.strip_prefix(name)?.rsplit(' ').next()?.parse::<u64>().ok())
+            .sum()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.gateway.stop();
+    }
+}
+
+pub(super) struct Client {
+    pub(super) id: ConnectionId,
+    tcp: TcpStream,
+}
+
+impl Client {
+    pub(super) fn attach(reservation: Reservation, id: ConnectionId) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        server.set_nonblocking(true).unwrap();
+        reservation.attach(Socket { tcp: server, tls: None, read_ahead: Vec::new() });
+        Self { id, tcp }
+    }
+
+    pub(super) fn send_raw(&mut self, bytes: &[u8]) {
+        self.tcp.write_all(bytes).unwrap();
+    }
+
+    pub(super) fn send(&mut self, first: u8, payload: &[u8]) {
+        let mut bytes = Vec::new();
+        frame::put_header(&mut bytes, OpCode::Text, payload.len());
+        bytes[0] = first;
+        bytes[1] |= 0x80;
+        bytes.extend_from_slice(&[0; 4]); // a mask of zeros changes nothing
+        bytes.extend_from_slice(payload);
+        // The server may refuse an oversized frame before it has read the whole of it.
+        let _ = self.tcp.write_all(&bytes);
+    }
+
+    pub(super) fn send_text(&mut self, text: &str) {
+        self.send(0x81, text.as_bytes());
+    }
+
+    fn frame(&mut self) -> io::Result<(u8, Vec<u8>)> {
+        let mut head = [0; 2];
+        self.tcp.read_exact(&mut head)?;
+        let mut long = [0; 8];
+        let len = match head[1] {
+            126 => {
+                self.tcp.read_exact(&mut long[6..])?;
+                u64::from_be_bytes(long)
+            }
+            127 => {
+                self.tcp.read_exact(&mut long)?;
+                u64::from_be_bytes(long)
+            }
+            short => short.into(),
+        };
+        let mut payload = vec![0; len as usize];
+        self.tcp.read_exact(&mut payload)?;
+        Ok((head[0], payload))
+    }
+
+    pub(super) fn texts(&mut self, count: usize) -> Vec<String> {
+        let next = |_| {
+            let (first, payload) = self.frame().expect("a text frame within the patience");
+            assert_eq!(first, 0x81, "expected a text frame");
+            String::from_utf8(payload).unwrap()
+        };
+        (0..count).map(next).collect()
+    }
+
+    pub(super) fn opcode(&mut self) -> OpCode {
+        match self.frame().expect("a frame within the patience").0 {
+            0x89 => OpCode::Ping,
+            0x88 => OpCode::Close,
+            _ => OpCode::Text,
+        }
+    }
+
+    pub(super) fn close(&mut self) -> (u16, String) {
+        let (first, payload) = self.frame().expect("a close frame within the patience");
+        assert_eq!(first, 0x88, "expected a close frame");
+        let (code, reason) = frame::read_close(&payload).unwrap().unwrap();
+        (code, reason.to_owned())
+    }
+
+    pub(super) fn close_after_texts(&mut self) -> (u16, String) {
+        loop {
+            let (first, payload) = self.frame().expect("a close frame within the patience");
+            if first == 0x88 {
+                let (code, reason) = frame::read_close(&payload).unwrap().unwrap();
+                return (code, reason.to_owned());
+            }
+        }
+    }
+
+    /// Whether the server has ended the TCP connection; waits for it.
+    pub(super) fn is_ended(&mut self) -> bool {
+        matches!(self.tcp.read(&mut [0; 1]), Ok(0) | Err(_))
+    }
+}
