@@ -1,0 +1,52 @@
+# The front door. `make` lists what there is.
+
+CARGO_TARGET_DIR ?= $(CURDIR)/target
+export CARGO_TARGET_DIR
+
+STEP := scripts/step
+# Node comes from the suites' own environment when the machine has none, or an old one.
+WITH_NODE := PATH="$(CURDIR)/e2e/.venv/bin:$$PATH"
+INSTALLED := e2e/.venv/.installed e2e/node_modules/.installed examples/broadcast-node/node_modules/.installed
+
+.PHONY: help run test check rust-checks e2e install system-packages
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## build the release binary and start a development server
+	@$(STEP) "release build" cargo build --release --locked -p tidings
+	@exec "$(CARGO_TARGET_DIR)/release/tidings" dev
+
+test: ## everything that CI runs, installing what it needs first
+test: install rust-checks
+	@$(STEP) "cargo test" cargo test --workspace --locked
+	@$(MAKE) --no-print-directory e2e
+
+check: ## the quick checks: format, lints, structure; cargo-deny and fuzzers where installed
+check: rust-checks
+	@$(STEP) "structure" cargo test --locked -p xtask
+	@scripts/optional-checks
+
+e2e: ## official SDKs and a real browser against the debug build
+e2e: install
+	@$(STEP) "debug build" cargo build --locked -p tidings
+	@$(STEP) "end-to-end suites" env $(WITH_NODE) npm --prefix e2e test
+
+rust-checks:
+	@$(STEP) "format" cargo fmt --all --check
+	@$(STEP) "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
+
+install: system-packages $(INSTALLED)
+
+system-packages:
+	@$(STEP) "system packages" scripts/install-system-packages
+
+e2e/.venv/.installed: e2e/requirements.txt e2e/requirements-node.txt
+	@$(STEP) "Python packages" scripts/install-python-packages
+	@touch $@
+
+%/node_modules/.installed: %/package-lock.json e2e/.venv/.installed
+	@$(STEP) "npm packages of $*" env $(WITH_NODE) npm --prefix $* ci --ignore-scripts
+	@touch $@

@@ -1,0 +1,19 @@
+// Deadlines. A test waits for events; this only bounds how long, and names what never came.
+
+/** How long anything in these suites may take before it counts as lost, in milliseconds. */
+export const PATIENCE_MS = 20_000;
+
+/** Settles like `promise`, or fails after `ms` naming `what` was awaited (a text, or its maker). */
+export async function within(ms, what, promise) {
+  let timer;
+  const expired = new Promise((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`no ${typeof what === "function" ? what() : what} within ${ms} ms`));
+    }, ms);
+  });
+  try {
+    return await Promise.race([promise, expired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

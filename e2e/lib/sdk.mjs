@@ -1,0 +1,61 @@
+// An official SDK in a process of its own, driven over its standard streams: one JSON line a call,
+// one a result. Its own process, since Node reads NODE_EXTRA_CA_CERTS at the start alone, and so that
+// the SDK sees the very environment that a user's backend has.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { PATIENCE_MS, within } from "./deadline.mjs";
+
+const E2E = fileURLToPath(new URL("..", import.meta.url));
+
+/** The Python of the suites, with the SDK installed. */
+export const PYTHON = `${E2E}.venv/bin/python`;
+
+const DRIVERS = {
+  js: [process.execPath, `${E2E}drivers/service.mjs`],
+  python: [PYTHON, `${E2E}drivers/service.py`],
+};
+
+export class Sdk {
+  #pending = [];
+  #process;
+
+  /** @param {"js" | "python"} language @param {import("./server.mjs").Server} server */
+  constructor(language, server) {
+    const [program, script] = DRIVERS[language];
+    this.#process = spawn(program, [script], {
+      env: { ...process.env, ...server.sdkEnvironment() },
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    createInterface({ input: this.#process.stdout }).on("line", (line) => this.#pending.shift()(JSON.parse(line)));
+    this.ended = once(this.#process, "close").then(([code]) => code);
+  }
+
+  /** The service client of `hub`: its methods are the SDK's own. JavaScript only: `group` picks a group client. */
+  hub(hub, group) {
+    const method = (_target, name) => (name === "then" ? undefined : (...args) => this.#call({ hub, group, name, args }));
+    return new Proxy({}, { get: method });
+  }
+
+  /** Ends the process; fails unless it ends well. */
+  async close() {
+    this.#process.stdin.end();
+    assert.equal(await within(PATIENCE_MS, "end of the SDK's process", this.ended), 0);
+  }
+
+  async #call(call) {
+    const answer = new Promise((resolve) => this.#pending.push(resolve));
+    this.#process.stdin.write(`${JSON.stringify(call, markBytes)}\n`);
+    const early = this.ended.then((code) => assert.fail(`the SDK's process ended with ${code} during ${call.name}`));
+    const { value, error } = await within(PATIENCE_MS, `answer to ${call.name}`, Promise.race([answer, early]));
+    if (error) throw Object.assign(new Error(error.message), error);
+    return value;
+  }
+}
+
+/** JSON has no bytes; the drivers turn this form back into the language's own. */
+function markBytes(_key, value) {
+  return value instanceof Uint8Array ? { $bytes: Buffer.from(value).toString("base64") } : value;
+}
