@@ -1,1 +1,7 @@
-fn main(){}
+//! The program `tidings`. Everything is in the library, where tests reach it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tidings::cli::main()
+}

@@ -1,0 +1,72 @@
+//! What can be typed, and what the manual says about it.
+
+use clap::CommandFactory;
+
+use super::*;
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(std::iter::once("tidings").chain(line.split_whitespace()))
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    manual::command().debug_assert();
+}
+
+#[test]
+fn every_documented_command_is_understood() {
+    for line in [
+        "dev",
+        "dev --data d --http-port 0 --https-port 0 --admin-port 0 --ready-file r --print-config",
+        "serve --config tidings.toml --ready-file r",
+        "trust --data d",
+        "keys show local primary",
+        "keys rotate chat secondary --config tidings.toml",
+        "connection-string local --secondary --endpoint https://a --data d",
+        "config check tidings.toml",
+        "config explain",
+        "config explain server.bind",
+    ] {
+        assert!(parse(line).is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn mistakes_are_refused_with_the_usage_code() {
+    for line in [
+        "",
+        "serve",
+        "dev --http-port 70000",
+        "keys show local tertiary",
+        "keys show local primary --data d --config c",
+        "config check",
+    ] {
+        assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+    }
+}
+
+#[test]
+fn flags_become_the_last_layer_of_the_configuration() {
+    let Command::Dev(dev) = parse("dev --https-port 0 --data d").unwrap().command else {
+        panic!("not dev")
+    };
+    let flags = dev.flags();
+    let named: Vec<_> = flags.iter().map(|flag| (flag.path, flag.value.as_str())).collect();
+    assert_eq!(named, [("data.folder", "d"), ("server.https_port", "0")]);
+}
+
+#[test]
+fn the_manual_lists_each_command_once() {
+    let help = manual::command().render_long_help().to_string();
+    for command in Cli::command().get_subcommands() {
+        let line = format!("\n  {} ", command.get_name());
+        let about = command.get_about().unwrap().to_string();
+        assert_eq!(help.matches(&about).count(), 1, "{help}");
+        assert!(help.contains(&line), "{help}");
+    }
+    for part in ["Examples:", "Environment:", "Files:", "Exit codes:", "tidings dev\n"] {
+        assert!(help.contains(part), "{part}");
+    }
+    let too_wide = help.lines().find(|line| line.chars().count() > 100);
+    assert_eq!(too_wide, None);
+}

@@ -1,0 +1,207 @@
+//! The file layer: TOML into settings, with the line and column of everything.
+//!
+//! Reading goes on after every problem, so that one run tells them all. Only shape and single
+//! values are judged here; what needs several keys is judged in `build.rs`.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::layers::Settings;
+use super::names;
+use super::problem::{Place, Problem};
+use super::table::{self, KEYS, Key, Kind, REFUSED, RESOURCE, SECTIONS};
+use super::value::{self, Raw, Value};
+
+/// One `[[resource]]` of the file.
+#[derive(Debug)]
+pub(super) struct ResourceTable {
+    /// Where the table starts.
+    pub(super) place: Place,
+    pub(super) settings: Settings,
+    /// Keys that were given but not understood, so that nobody calls them missing.
+    pub(super) faulty: Vec<&'static str>,
+}
+
+/// Reads `text` over `settings` and returns the resources.
+pub(super) fn apply_file(
+    settings: &mut Settings,
+    text: &str,
+    problems: &mut Vec<Problem>,
+) -> Vec<ResourceTable> {
+    let (root, errors) = DeTable::parse_recoverable(text);
+    let mut reader = Reader { text, problems: Vec::new() };
+    let resources = reader.root(root.get_ref(), settings);
+    let syntax: Vec<Problem> = errors.iter().map(|error| syntax_problem(text, error)).collect();
+    // What the parser guessed after a syntax error must not be held against the writer.
+    let is_follow_up =
+        |problem: &Problem| syntax.iter().any(|s| same_line(&s.place, &problem.place));
+    reader.problems.retain(|problem| !is_follow_up(problem));
+    problems.extend(reader.problems);
+    problems.extend(syntax);
+    resources
+}
+
+fn syntax_problem(text: &str, error: &toml::de::Error) -> Problem {
+    let offset = error.span().map_or(text.len(), |span| span.start);
+    let message = error.message().trim();
+    let help = if message.contains("duplicate key") {
+        "keep one of the two"
+    } else {
+        "a line is key = value, [section] or [[resource]]; strings stand in double quotes"
+    };
+    Problem::error(&Place::in_text(text, offset), format!("not valid TOML: {message}"), help)
+}
+
+fn same_line(left: &Place, right: &Place) -> bool {
+    matches!((left, right), (Place::File { line: a, .. }, Place::File { line: b, .. }) if a == b)
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn place<T>(&self, at: &Spanned<T>) -> Place {
+        Place::in_text(self.text, at.span().start)
+    }
+
+    fn complain(&mut self, place: &Place, message: String, help: impl Into<String>) {
+        self.problems.push(Problem::error(place, message, help));
+    }
+
+    fn root(&mut self, root: &DeTable<'_>, settings: &mut Settings) -> Vec<ResourceTable> {
+        let mut resources = Vec::new();
+        for (name, value) in root {
+            let section: &str = name.get_ref();
+            let place = self.place(name);
+            match (SECTIONS.iter().find(|(known, _)| *known == section), value.get_ref()) {
+                (None, _) => self.unknown_section(section, &place),
+                (Some((RESOURCE, _)), DeValue::Array(tables)) => {
+                    resources.extend(tables.iter().filter_map(|table| self.resource(table)));
+                }
+                (Some((RESOURCE, _)), _) => self.complain(
+                    &place,
+                    "resource must be a list of tables".to_owned(),
+                    "write [[resource]], with two brackets, once for each resource",
+                ),
+                (Some((section, _)), DeValue::Table(table)) => {
+                    self.table(section, table, settings);
+                }
+                (Some((section, _)), _) => self.complain(
+                    &place,
+                    format!("{section} must be a section"),
+                    format!("write [{section}] on a line of its own and its keys below"),
+                ),
+            }
+        }
+        resources
+    }
+
+    fn unknown_section(&mut self, name: &str, place: &Place) {
+        let home = KEYS.iter().find(|key| key.name() == name);
+        let help = match (home, names::nearest(name, SECTIONS.iter().map(|(name, _)| *name))) {
+            (Some(key), _) => format!("{name} belongs below {}", key.heading()),
+            (None, Some(near)) => format!("did you mean {near}?"),
+            (None, None) => {
+                let known: Vec<_> = SECTIONS.iter().map(|(name, _)| *name).collect();
+                format!("the sections are {}", known.join(", "))
+            }
+        };
+        self.complain(place, format!("there is no section \"{name}\""), help);
+    }
+
+    fn resource(&mut self, table: &Spanned<DeValue<'_>>) -> Option<ResourceTable> {
+        let place = self.place(table);
+        let DeValue::Table(keys) = table.get_ref() else {
+            let help = "write [[resource]] on a line of its own and its keys below";
+            self.complain(&place, "a resource must be a table".to_owned(), help);
+            return None;
+        };
+        let mut settings = Settings::empty();
+        let faulty = self.table(RESOURCE, keys, &mut settings);
+        Some(ResourceTable { place, settings, faulty })
+    }
+
+    /// Reads one section; returns the keys that were given but not accepted.
+    fn table(
+        &mut self,
+        section: &str,
+        table: &DeTable<'_>,
+        settings: &mut Settings,
+    ) -> Vec<&'static str> {
+        let mut faulty = Vec::new();
+        for (name, value) in table {
+            let path = format!("{section}.{}", name.get_ref());
+            let Some(key) = table::find(&path) else {
+                self.unknown_key(section, &path, &self.place(name));
+                continue;
+            };
+            match self.value(key, value) {
+                Some(accepted) => settings.set(key, accepted, self.place(value)),
+                None => faulty.push(key.path),
+            }
+        }
+        faulty
+    }
+
+    fn unknown_key(&mut self, section: &str, path: &str, place: &Place) {
+        if let Some((_, cure)) = REFUSED.iter().find(|(refused, _)| *refused == path) {
+            return self.complain(place, format!("{path} must not be in the file"), *cure);
+        }
+        let name = path.strip_prefix(section).map_or(path, |rest| &rest[1..]);
+        let siblings = KEYS.iter().filter(|key| key.section() == section).map(Key::name);
+        let elsewhere = KEYS.iter().find(|key| key.name() == name);
+        let help = match (names::nearest(name, siblings.clone()), elsewhere) {
+            (Some(near), _) => format!("did you mean {near}?"),
+            (None, Some(key)) => format!("{name} belongs below {}", key.heading()),
+            (None, None) => {
+                format!("the keys here are {}", siblings.collect::<Vec<_>>().join(", "))
+            }
+        };
+        self.complain(place, format!("there is no key {path}"), help);
+    }
+
+    fn value(&mut self, key: &'static Key, value: &Spanned<DeValue<'_>>) -> Option<Value> {
+        let Kind::List(element) = &key.kind else {
+            return self.single(key, &key.kind, value);
+        };
+        let DeValue::Array(elements) = value.get_ref() else {
+            let found = format!("a {}", value.get_ref().type_str());
+            let complaint = value::wrong_type(key, &key.kind, &found);
+            self.complain(&self.place(value), complaint.message, complaint.help);
+            return None;
+        };
+        let mut list = Vec::new();
+        let mut complete = true;
+        for item in elements.iter() {
+            match self.single(key, element, item) {
+                Some(Value::Text(text)) => list.push((text, self.place(item))),
+                Some(Value::Integer(_) | Value::List(_)) | None => complete = false,
+            }
+        }
+        complete.then_some(Value::List(list))
+    }
+
+    fn single(
+        &mut self,
+        key: &'static Key,
+        kind: &Kind,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Option<Value> {
+        let raw = match value.get_ref() {
+            DeValue::String(text) => Raw::Text(text),
+            DeValue::Integer(number) => {
+                Raw::Integer(i64::from_str_radix(number.as_str(), number.radix()).ok())
+            }
+            other => Raw::Other(other.type_str()),
+        };
+        match value::accept(key, kind, raw) {
+            Ok(accepted) => Some(accepted),
+            Err(complaint) => {
+                self.complain(&self.place(value), complaint.message, complaint.help);
+                None
+            }
+        }
+    }
+}

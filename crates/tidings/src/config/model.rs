@@ -1,0 +1,201 @@
+//! The configuration as the rest of the program sees it: checked, typed and complete.
+//!
+//! Only `build.rs` makes these values, so a [`Config`] in hand has passed every check. Secrets are
+//! [`Secret`]s: a `Config` may be printed with `Debug`.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kernel::Secret;
+
+/// Which form of the program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// `tidings dev`: loopback, well-known keys, own certificate authority, no file.
+    Dev,
+    /// `tidings serve`: the production form, from a file.
+    Serve,
+}
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Which form of the program this is for.
+    pub mode: Mode,
+    /// Listeners and shutdown.
+    pub server: Server,
+    /// Where state lives.
+    pub data: Data,
+    /// The configured certificate. `None` in development, and behind a proxy that ends TLS.
+    pub tls: Option<Tls>,
+    /// The connection engine.
+    pub gateway: Gateway,
+    /// What is written to standard error.
+    pub log: Log,
+    /// The resources that the configuration owns, with unique names, hosts and endpoints.
+    pub resources: Vec<Resource>,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Address of the HTTP and HTTPS listeners.
+    pub bind: IpAddr,
+    /// Port of plain HTTP, 0 for any free one.
+    pub http_port: u16,
+    /// Port of HTTPS, 0 for any free one; `None` when there is no certificate to serve with.
+    pub https_port: Option<u16>,
+    /// Address of the admin listener.
+    pub admin_bind: IpAddr,
+    /// Port of the admin listener, 0 for any free one.
+    pub admin_port: u16,
+    /// How long a stopping process waits for connections and requests.
+    pub drain: Duration,
+}
+
+/// `[data]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Data {
+    /// Database, generated keys and development CA. May not exist yet, may be relative to the
+    /// working folder.
+    pub folder: PathBuf,
+    /// What an acknowledged write survives.
+    pub durability: Durability,
+    /// The secret that encrypts stored keys. [`KeySource::Kept`]: generated, in the data folder.
+    pub master_key: KeySource,
+}
+
+/// What an acknowledged write survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut.
+    Full,
+    /// A crash of the process; a power cut may lose the last moments.
+    Relaxed,
+}
+
+/// `[tls]`: both files existed, could be parsed and belonged together when they were checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM file with the chain, own certificate first.
+    pub certificate: PathBuf,
+    /// PEM file with its private key.
+    pub key: PathBuf,
+}
+
+/// `[gateway]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gateway {
+    /// Threads that carry connections, 0 for one each core.
+    pub shards: usize,
+    /// Largest message in either direction, in bytes.
+    pub max_message_bytes: usize,
+    /// Bytes that may wait for one connection; at least `max_message_bytes`.
+    pub outbound_queue_bytes: usize,
+    /// Messages that may wait for one connection.
+    pub outbound_queue_messages: usize,
+    /// Time between pings of a quiet connection.
+    pub keep_alive: Duration,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// Least important level that is written.
+    pub level: LogLevel,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// Least important level that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Only failures.
+    Error,
+    /// And what may become one.
+    Warn,
+    /// And what an operator wants to know.
+    Info,
+    /// And what a developer of Tidings wants to know.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line, for collectors.
+    Json,
+}
+
+/// `[[resource]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Unique name: `^[a-z][a-z0-9-]{1,62}$`.
+    pub name: String,
+    /// The service that it belongs to.
+    pub kind: ResourceKind,
+    /// Lower-case host names without port. Empty: answers every host of its kind.
+    pub hosts: Vec<String>,
+    /// Lower-case `scheme://authority` without a trailing slash; the first one is shown to people.
+    pub public_endpoints: Vec<String>,
+    /// The primary access key.
+    pub primary_key: KeySource,
+    /// The secondary access key.
+    pub secondary_key: KeySource,
+}
+
+/// The service that a resource belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResourceKind {
+    /// Web PubSub.
+    WebPubSub,
+}
+
+/// Where a key comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// Generated on the first start and kept; `tidings keys rotate` replaces it.
+    Kept,
+    /// Development only: this value is kept on the first start and may be rotated like any other.
+    Seeded(Secret),
+    /// The configuration owns the key; it can be changed only where it comes from.
+    Given {
+        /// The key, checked for length and characters.
+        secret: Secret,
+        /// Where it comes from, for messages: `file keys/chat` or `environment variable CHAT_KEY`.
+        origin: String,
+    },
+}
+
+/// The primary key of every resource of `tidings dev`. Public on purpose, so that connection
+/// strings can be checked in; works on loopback only, and `tidings serve` refuses it. It has the
+/// form of an Azure key: the base64 of 32 bytes.
+pub const DEVELOPMENT_PRIMARY_KEY: &str = "tidingsDevelopmentKeyPrimaryNotASecret00000=";
+
+/// The secondary counterpart of [`DEVELOPMENT_PRIMARY_KEY`].
+pub const DEVELOPMENT_SECONDARY_KEY: &str = "tidingsDevelopmentKeySecondaryNotASecret000=";
+
+/// The name of the one resource of each kind in `tidings dev`.
+pub const DEVELOPMENT_RESOURCE: &str = "local";
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+
+    #[test]
+    fn development_keys_have_the_form_of_azure_keys_and_differ() {
+        for key in [DEVELOPMENT_PRIMARY_KEY, DEVELOPMENT_SECONDARY_KEY] {
+            assert_eq!(key.len(), 44);
+            assert_eq!(STANDARD.decode(key).unwrap().len(), 32);
+        }
+        assert_ne!(DEVELOPMENT_PRIMARY_KEY, DEVELOPMENT_SECONDARY_KEY);
+    }
+}

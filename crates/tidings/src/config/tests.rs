@@ -1,0 +1,401 @@
+//! Whole configurations, checked on a machine made of two maps.
+
+use std::time::Duration;
+
+use super::outside::fake::Fake;
+use super::*;
+
+/// A file that serve accepts without a word, but for plain HTTP.
+const GOOD: &str = r#"
+[[resource]]
+name = "chat"
+kind = "webpubsub"
+"#;
+
+const KEY_A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=";
+
+fn serve(text: &str, outside: &Fake) -> (Option<Config>, Vec<Problem>) {
+    let base = Path::new("/etc/tidings");
+    check(text, &Context { mode: Mode::Serve, base, flags: &[], outside })
+}
+
+/// The rendered errors of a file, without warnings.
+fn errors(text: &str, outside: &Fake) -> String {
+    let (config, mut problems) = serve(text, outside);
+    problems.retain(|problem| problem.severity == Severity::Error);
+    assert_eq!(config.is_none(), !problems.is_empty());
+    render(&problems, "t.toml")
+}
+
+/// A fresh certificate and its private key, as PEM.
+fn key_pair() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(vec!["test.invalid".to_owned()]).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+#[test]
+fn an_empty_dev_configuration_has_one_loopback_resource_with_known_keys() {
+    let (config, problems) = check_dev(&[], &Fake::default());
+    let config = config.unwrap();
+    assert_eq!(problems, []);
+    assert!(config.server.bind.is_loopback());
+    assert_eq!((config.server.http_port, config.server.https_port), (8080, Some(8443)));
+    assert_eq!(config.server.admin_port, 8081);
+    assert_eq!(config.data.folder, Path::new(".tidings"));
+    assert_eq!(config.gateway.keep_alive, Duration::from_secs(20));
+    let [resource] = config.resources.as_slice() else { panic!("one resource") };
+    assert_eq!(resource.name, "local");
+    let known = kernel::Secret::new(DEVELOPMENT_PRIMARY_KEY);
+    assert_eq!(resource.primary_key, KeySource::Seeded(known));
+}
+
+#[test]
+fn later_layers_win_over_earlier_ones() {
+    let text = "[server]\nhttp_port = 1001\nadmin_port = 1002\ndrain_seconds = 3\n";
+    let outside = Fake::default()
+        .variable("TIDINGS_SERVER_HTTP_PORT", "2001")
+        .variable("TIDINGS_SERVER_ADMIN_PORT", "2002")
+        .variable("TIDINGS_LOG_FORMAT", "");
+    let flag = Flag { name: "--http-port", path: "server.http_port", value: "3001".to_owned() };
+    let base = Path::new("");
+    let context = Context { mode: Mode::Serve, base, flags: &[flag], outside: &outside };
+    let config = check(text, &context).0.unwrap();
+    assert_eq!(config.server.http_port, 3001);
+    assert_eq!(config.server.admin_port, 2002);
+    assert_eq!(config.server.drain, Duration::from_secs(3));
+    assert_eq!(config.log.format, LogFormat::Text);
+}
+
+#[test]
+fn relative_paths_start_at_the_file_or_at_the_working_folder() {
+    let folder = |text: &str, outside: &Fake| serve(text, outside).0.unwrap().data.folder;
+    let text = "[data]\nfolder = \"state\"\n";
+    assert_eq!(folder(text, &Fake::default()), Path::new("/etc/tidings/state"));
+    let outside = Fake::default().variable("TIDINGS_DATA_FOLDER", "state");
+    assert_eq!(folder(text, &outside), Path::new("state"));
+    assert_eq!(folder("[data]\nfolder = \"/s\"\n", &Fake::default()), Path::new("/s"));
+}
+
+#[test]
+fn a_complete_file_becomes_a_configuration() {
+    let (certificate, key) = key_pair();
+    let outside = Fake::default()
+        .file("/etc/tidings/tls/chain.pem", &certificate)
+        .file("/etc/tidings/tls/key.pem", &key)
+        .file("/etc/tidings/chat.key", &format!("{KEY_A}\n"))
+        .variable("CHAT_SECONDARY", "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
+    let text = r#"
+        [server]
+        bind = "::1"
+        https_port = 443
+        [tls]
+        certificate = "tls/chain.pem"
+        key = "tls/key.pem"
+        [[resource]]
+        name = "chat"
+        kind = "webpubsub"
+        hosts = ["Chat.Example.com"]
+        public_endpoints = ["https://Chat.Example.com/"]
+        primary_key_file = "chat.key"
+        secondary_key_env = "CHAT_SECONDARY"
+    "#;
+    let (config, problems) = serve(text, &outside);
+    assert_eq!(problems, []);
+    let config = config.unwrap();
+    assert_eq!(config.server.https_port, Some(443));
+    assert_eq!(config.tls.unwrap().certificate, Path::new("/etc/tidings/tls/chain.pem"));
+    let resource = &config.resources[0];
+    assert_eq!(resource.hosts, ["chat.example.com"]);
+    assert_eq!(resource.public_endpoints, ["https://chat.example.com"]);
+    let KeySource::Given { secret, origin } = &resource.primary_key else { panic!("given") };
+    assert_eq!((secret.expose(), origin.as_str()), (KEY_A, "file chat.key"));
+    assert!(matches!(&resource.secondary_key, KeySource::Given { .. }));
+}
+
+#[test]
+fn serve_without_a_certificate_warns_unless_https_was_asked_for() {
+    let (config, problems) = serve(GOOD, &Fake::default());
+    assert_eq!(config.unwrap().server.https_port, None);
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].severity, Severity::Warning);
+    assert!(problems[0].message.contains("only plain HTTP"));
+    let asked = errors(&format!("[server]\nhttps_port = 443\n{GOOD}"), &Fake::default());
+    assert!(asked.starts_with("t.toml:2:14: error: server.https_port is set, but no"), "{asked}");
+}
+
+/// Each row: a file, and the beginnings of exactly the errors that it has.
+#[test]
+fn every_mistake_is_told_with_its_place() {
+    let rows: &[(&str, &[&str])] = &[
+        (
+            "[servr]\n",
+            &["t.toml:1:2: error: there is no section \"servr\"\n    help: did you mean server?"],
+        ),
+        (
+            "http_port = 1\n",
+            &[
+                "t.toml:1:1: error: there is no section \"http_port\"\n    help: http_port belongs below [server]",
+            ],
+        ),
+        ("server = 3\n", &["t.toml:1:1: error: server must be a section"]),
+        (
+            "[resource]\nname = \"chat\"\n",
+            &["t.toml:1:2: error: resource must be a list of tables"],
+        ),
+        ("resource = [1]\n", &["t.toml:1:13: error: a resource must be a table"]),
+        (
+            "[server]\nhttp_prot = 1\n",
+            &[
+                "t.toml:2:1: error: there is no key server.http_prot\n    help: did you mean http_port?",
+            ],
+        ),
+        (
+            "[server]\nlevel = \"info\"\n",
+            &[
+                "t.toml:2:1: error: there is no key server.level\n    help: level belongs below [log]",
+            ],
+        ),
+        (
+            "[server]\nhttp_port = \"8080\"\n",
+            &["t.toml:2:13: error: server.http_port must be a whole number, but it is a string"],
+        ),
+        (
+            "[server]\nhttp_port = 1.5\n",
+            &["t.toml:2:13: error: server.http_port must be a whole number, but it is a float"],
+        ),
+        (
+            "[server]\nbind = 127\n",
+            &["t.toml:2:8: error: server.bind must be a string, but it is an integer"],
+        ),
+        (
+            "[server]\nbind = \"localhost:80\"\n",
+            &["t.toml:2:8: error: server.bind is \"localhost:80\", which is not an IP address"],
+        ),
+        (
+            "[server]\nhttp_port = 65536\n",
+            &[
+                "t.toml:2:13: error: server.http_port is 65536, which is out of range\n    help: use a number from 0 to 65535",
+            ],
+        ),
+        (
+            "[server]\ndrain_seconds = -1\n",
+            &["t.toml:2:17: error: server.drain_seconds is -1, which is out of range"],
+        ),
+        (
+            "[server]\nhttp_port = 99999999999999999999\n",
+            &["t.toml:2:13: error: server.http_port is too large"],
+        ),
+        (
+            "[server]\nhttp_port = 9464\n",
+            &["t.toml:2:13: error: server.http_port and server.admin_port are both 9464"],
+        ),
+        (
+            "[server]\nhttp_port = 1\nhttp_port = 2\n",
+            &["t.toml:3:1: error: not valid TOML: duplicate key"],
+        ),
+        ("[data]\ndurability = \"relax\"\n", &["t.toml:2:14: error: data.durability is \"relax\""]),
+        (
+            "[data]\nmaster_key = \"x\"\n",
+            &["t.toml:2:1: error: data.master_key must not be in the file"],
+        ),
+        ("[data]\nfolder = \"\"\n", &["t.toml:2:10: error: data.folder is empty"]),
+        (
+            "[gateway]\noutbound_queue_bytes = 65536\n",
+            &["t.toml:2:24: error: gateway.outbound_queue_bytes is 65536, less than"],
+        ),
+        ("[tls]\nkey = \"k\"\n", &["t.toml:2:7: error: tls.key is given without tls.certificate"]),
+        (
+            "[tls]\ncertificate = \"c\"\nkey = \"k\"\n",
+            &[
+                "t.toml:2:15: error: tls.certificate names /etc/tidings/c, which does not exist",
+                "t.toml:3:7: error: tls.key names /etc/tidings/k, which does not exist",
+            ],
+        ),
+        (
+            "[server\nbind = \"::1\"\n[log]\nlevel = \"inof\"\n",
+            &["t.toml:1:8: error: not valid TOML", "t.toml:4:9: error: log.level is \"inof\""],
+        ),
+        (
+            "[log]\nlevel = info\nformat = \"yaml\"\n",
+            &["t.toml:2:9: error: not valid TOML", "t.toml:3:10: error: log.format is \"yaml\""],
+        ),
+    ];
+    for (text, expected) in rows {
+        let found = errors(text, &Fake::default());
+        let mut rest = found.as_str();
+        for beginning in *expected {
+            let at = rest.find(beginning).unwrap_or_else(|| panic!("{text}\n{found}"));
+            rest = &rest[at + beginning.len()..];
+        }
+        assert_eq!(found.matches(": error: ").count(), expected.len(), "{text}\n{found}");
+    }
+}
+
+/// Each row: the lines of a resource after its heading, and the beginnings of its errors.
+#[test]
+fn every_mistake_of_a_resource_is_told_with_its_place() {
+    let rows: &[(&str, &[&str])] = &[
+        (
+            "",
+            &[
+                "t.toml:1:1: error: this resource has no name",
+                "t.toml:1:1: error: this resource has no kind",
+            ],
+        ),
+        (
+            "name = \"Chat\"\nkind = \"webpubsub\"",
+            &["t.toml:2:8: error: resource.name is \"Chat\", which is not a resource name"],
+        ),
+        (
+            "name = \"chat\"\nkind = \"webpubsb\"",
+            &[
+                "t.toml:3:8: error: resource.kind is \"webpubsb\", which it does not know\n    help: did you mean \"webpubsub\"?",
+            ],
+        ),
+        (
+            "name = \"chat\"\nkind = \"webpubsub\"\nhosts = \"a\"",
+            &["t.toml:4:9: error: resource.hosts must be a list of strings"],
+        ),
+        (
+            "name = \"chat\"\nkind = \"webpubsub\"\nhosts = [\"a\", \"http://b\"]",
+            &["t.toml:4:15: error: resource.hosts holds \"http://b\", which is not a host name"],
+        ),
+        (
+            "name = \"chat\"\nkind = \"webpubsub\"\nhosts = [\"a\", \"A\"]",
+            &["t.toml:4:15: error: \"a\" already stands in the hosts of a resource above (line 4)"],
+        ),
+        (
+            "name = \"chat\"\nkind = \"webpubsub\"\npublic_endpoints = [\"a.b\"]",
+            &[
+                "t.toml:4:21: error: resource.public_endpoints holds an address that cannot be used: it must start",
+            ],
+        ),
+        (
+            "name = \"chat\"\nkind = \"webpubsub\"\nprimary_key = \"hush\"",
+            &[
+                "t.toml:4:1: error: resource.primary_key must not be in the file\n    help: a key written here leaks",
+            ],
+        ),
+        (
+            "name = \"chat\"\nkind = \"webpubsub\"\nprimary_key_file = \"f\"\nprimary_key_env = \"V\"",
+            &[
+                "t.toml:5:19: error: both resource.primary_key_file and resource.primary_key_env are given",
+            ],
+        ),
+        (
+            "name = \"chat\"\nkind = \"webpubsub\"\nprimary_key_file = \"f\"",
+            &[
+                "t.toml:4:20: error: resource.primary_key_file names /etc/tidings/f, which does not exist",
+            ],
+        ),
+        (
+            "name = \"chat\"\nkind = \"webpubsub\"\nprimary_key_env = \"V\"",
+            &[
+                "t.toml:4:19: error: resource.primary_key_env names the environment variable V, which is not set",
+            ],
+        ),
+        (
+            "name = \"chat\"\nkind = \"webpubsub\"\n[[resource]]\nname = \"chat\"\nkind = \"webpubsub\"\nhosts = [\"a\"]",
+            &[
+                "t.toml:1:1: error: several resources have this kind, and this one has no hosts",
+                "t.toml:5:8: error: \"chat\" already stands in the name of a resource above (line 2)",
+            ],
+        ),
+    ];
+    for (lines, expected) in rows {
+        let found = errors(&format!("[[resource]]\n{lines}\n"), &Fake::default());
+        for beginning in *expected {
+            assert!(found.contains(beginning), "{lines}\n{found}");
+        }
+        assert_eq!(found.matches(": error: ").count(), expected.len(), "{lines}\n{found}");
+        assert!(!found.contains("hush"));
+    }
+}
+
+#[test]
+fn keys_that_are_known_short_or_unfit_are_refused_without_being_shown() {
+    let text = format!("{GOOD}primary_key_env = \"K\"\n");
+    let rows = [
+        (DEVELOPMENT_PRIMARY_KEY, "well-known development key"),
+        (DEVELOPMENT_SECONDARY_KEY, "well-known development key"),
+        ("tooshort-hush", "has 13 characters, fewer than 32"),
+        ("hush;aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "holds a space, a semicolon"),
+        ("hush aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "holds a space, a semicolon"),
+    ];
+    for (key, expected) in rows {
+        let found = errors(&text, &Fake::default().variable("K", key));
+        assert!(found.contains(expected), "{found}");
+        assert!(!found.contains("hush") && !found.contains(key), "{found}");
+    }
+}
+
+#[test]
+fn the_same_key_twice_is_worth_a_warning() {
+    let text = format!("{GOOD}primary_key_env = \"K\"\nsecondary_key_env = \"K\"\n");
+    let (config, problems) = serve(&text, &Fake::default().variable("K", KEY_A));
+    assert!(config.is_some());
+    assert!(render(&problems, "t").contains("warning: the primary and the secondary key"));
+}
+
+#[test]
+fn a_certificate_with_another_key_or_without_pem_is_refused() {
+    let text = "[tls]\ncertificate = \"c\"\nkey = \"k\"\n";
+    let (certificate, key) = key_pair();
+    let (_, other) = key_pair();
+    let machine = |certificate: &str, key: &str| {
+        Fake::default().file("/etc/tidings/c", certificate).file("/etc/tidings/k", key)
+    };
+    assert_eq!(errors(text, &machine(&certificate, &key)), "");
+    let mismatch = errors(text, &machine(&certificate, &other));
+    assert!(mismatch.contains("3:7: error: the private key does not belong"), "{mismatch}");
+    let swapped = errors(text, &machine(&key, &certificate));
+    assert!(swapped.contains("2:15: error: tls.certificate names c, but it holds no certificate"));
+    assert!(swapped.contains("3:7: error: tls.key names k, but it holds no private key"));
+}
+
+#[test]
+fn development_refuses_to_be_reached_from_outside() {
+    let (config, problems) =
+        check_dev(&[], &Fake::default().variable("TIDINGS_SERVER_BIND", "0.0.0.0"));
+    assert!(config.is_none());
+    let text = render(&problems, "dev");
+    assert!(text.starts_with("environment variable TIDINGS_SERVER_BIND: error: "), "{text}");
+}
+
+#[test]
+fn slips_in_variables_are_warned_of_and_strangers_left_alone() {
+    let outside = Fake::default()
+        .variable("TIDINGS_SERVER_HTTP_PROT", "1")
+        .variable("TIDINGS_SERVER_COLOUR", "red")
+        .variable("TIDINGS_TLS_KEY", "k")
+        .variable("TIDINGS_SERVICE_HOST", "10.0.0.1")
+        .variable("TIDINGS_PORT", "tcp://10.0.0.1:8080");
+    let (config, problems) = check_dev(&[], &outside);
+    assert!(config.is_some());
+    let text = render(&problems, "dev");
+    assert!(text.contains("did you mean TIDINGS_SERVER_HTTP_PORT?"), "{text}");
+    assert!(text.contains("TIDINGS_SERVER_COLOUR: warning"), "{text}");
+    assert!(text.contains("TIDINGS_TLS_KEY: warning: tls.key has no effect"), "{text}");
+    assert_eq!(problems.len(), 3, "{text}");
+}
+
+#[test]
+fn flags_are_checked_like_everything_else() {
+    let flag = Flag { name: "--data", path: "data.folder", value: String::new() };
+    let (_, problems) = check_dev(&[flag], &Fake::default());
+    assert!(render(&problems, "dev").starts_with("flag --data: error: data.folder is empty"));
+}
+
+#[test]
+fn a_configuration_can_be_printed_without_its_secrets() {
+    let text = format!("{GOOD}primary_key_env = \"K\"\n");
+    let config = serve(&text, &Fake::default().variable("K", KEY_A)).0.unwrap();
+    assert!(!format!("{config:?}").contains(KEY_A));
+}
+
+#[test]
+fn no_text_makes_the_check_panic() {
+    proptest::proptest!(|(text in "(\\[\\[?(server|resource|tls)\\]?\\]\n|name|hosts|bind|=|\"|[\\x20-\\x7eäß]|\n){0,60}")| {
+        let _ = serve(&text, &Fake::default());
+    });
+}

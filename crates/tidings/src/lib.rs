@@ -1,0 +1,20 @@
+//! The program as a library: command line, configuration, and the one place where all parts meet.
+//!
+//! - [`cli`]: commands, help, exit codes
+//! - [`config`]: what can be set, checked and explained
+//! - [`run`]: the running server
+//! - [`keys`]: access keys and connection strings
+//! - [`started`], [`screen`], [`ready`]: what a started server tells people and scripts
+//! - [`trust`]: how other programs come to trust the development certificate
+//! - [`logging`], [`terminal`]: standard error and standard output
+
+pub mod cli;
+pub mod config;
+pub mod keys;
+pub mod logging;
+pub mod ready;
+pub mod run;
+pub mod screen;
+pub mod started;
+pub mod terminal;
+pub mod trust;

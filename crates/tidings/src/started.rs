@@ -1,0 +1,32 @@
+//! What is known once a server serves: the facts behind the start screen and the ready file.
+
+use std::path::PathBuf;
+
+use kernel::Secret;
+
+/// A server that has started. Addresses are `scheme://host:port` with the real ports.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// The plain HTTP address.
+    pub http: String,
+    /// The HTTPS address; absent without a certificate.
+    pub https: Option<String>,
+    /// The admin address.
+    pub admin: String,
+    /// The PEM file of the development CA; absent in production.
+    pub ca: Option<PathBuf>,
+    /// The data folder, absolute.
+    pub data: PathBuf,
+    /// The console's address, when there is a console.
+    pub console: Option<String>,
+    /// The Web PubSub resource of development; absent in production, where `tidings
+    /// connection-string` tells on demand.
+    pub webpubsub: Option<ServiceAccess>,
+}
+
+/// How to reach one service.
+#[derive(Debug, Clone)]
+pub struct ServiceAccess {
+    /// Ready to paste; holds an access key.
+    pub connection_string: Secret,
+}
