@@ -55,7 +55,7 @@ const MANUAL: &str = "\
 Examples:
   tidings dev
       start on http://localhost:8080 and https://localhost:8443, state in ./.tidings
-  tidings dev --data /tmp/t --http-port 0 --https-port 0 --admin-port 0 --ready-file ready.json
+  tidings dev --data state --http-port 0 --https-port 0 --admin-port 0 --ready-file ready.json
       the same for scripts: free ports; ready.json appears, whole, once everything is served
   export WebPubSubConnectionString=\"$(tidings connection-string local)\"
       hand the connection string to an application

@@ -119,7 +119,7 @@ pub(super) fn apply_environment(
                 ));
             }
             Some(key) => apply_text(settings, key, &text, place, problems),
-            None => problems.extend(unknown_variable(&name, &known, place)),
+            None => problems.extend(unknown_variable(&name, &known, &place)),
         }
     }
 }
@@ -129,7 +129,7 @@ pub(super) fn apply_environment(
 fn unknown_variable(
     name: &str,
     known: &BTreeMap<String, &'static Key>,
-    place: Place,
+    place: &Place,
 ) -> Option<Problem> {
     let near = names::nearest(name, known.keys().map(String::as_str));
     let in_section = table::SECTIONS.iter().any(|(section, _)| {
@@ -143,7 +143,7 @@ fn unknown_variable(
         None => return None,
     };
     let message = "it sets no key of the configuration and is ignored".to_owned();
-    Some(Problem::warning(&place, message, help))
+    Some(Problem::warning(place, message, help))
 }
 
 /// Lays the flags over `settings`.

@@ -51,7 +51,7 @@ pub(super) enum Kind {
     /// Scheme and authority, such as `https://chat.example.com`.
     Endpoint,
     /// Several values of one kind.
-    List(&'static Kind),
+    List(&'static Self),
 }
 
 /// A default, as it would be written.

@@ -123,104 +123,9 @@ fn serve_without_a_certificate_warns_unless_https_was_asked_for() {
     assert!(asked.starts_with("t.toml:2:14: error: server.https_port is set, but no"), "{asked}");
 }
 
-/// Each row: a file, and the beginnings of exactly the errors that it has.
 #[test]
 fn every_mistake_is_told_with_its_place() {
-    let rows: &[(&str, &[&str])] = &[
-        (
-            "[servr]\n",
-            &["t.toml:1:2: error: there is no section \"servr\"\n    help: did you mean server?"],
-        ),
-        (
-            "http_port = 1\n",
-            &[
-                "t.toml:1:1: error: there is no section \"http_port\"\n    help: http_port belongs below [server]",
-            ],
-        ),
-        ("server = 3\n", &["t.toml:1:1: error: server must be a section"]),
-        (
-            "[resource]\nname = \"chat\"\n",
-            &["t.toml:1:2: error: resource must be a list of tables"],
-        ),
-        ("resource = [1]\n", &["t.toml:1:13: error: a resource must be a table"]),
-        (
-            "[server]\nhttp_prot = 1\n",
-            &[
-                "t.toml:2:1: error: there is no key server.http_prot\n    help: did you mean http_port?",
-            ],
-        ),
-        (
-            "[server]\nlevel = \"info\"\n",
-            &[
-                "t.toml:2:1: error: there is no key server.level\n    help: level belongs below [log]",
-            ],
-        ),
-        (
-            "[server]\nhttp_port = \"8080\"\n",
-            &["t.toml:2:13: error: server.http_port must be a whole number, but it is a string"],
-        ),
-        (
-            "[server]\nhttp_port = 1.5\n",
-            &["t.toml:2:13: error: server.http_port must be a whole number, but it is a float"],
-        ),
-        (
-            "[server]\nbind = 127\n",
-            &["t.toml:2:8: error: server.bind must be a string, but it is an integer"],
-        ),
-        (
-            "[server]\nbind = \"localhost:80\"\n",
-            &["t.toml:2:8: error: server.bind is \"localhost:80\", which is not an IP address"],
-        ),
-        (
-            "[server]\nhttp_port = 65536\n",
-            &[
-                "t.toml:2:13: error: server.http_port is 65536, which is out of range\n    help: use a number from 0 to 65535",
-            ],
-        ),
-        (
-            "[server]\ndrain_seconds = -1\n",
-            &["t.toml:2:17: error: server.drain_seconds is -1, which is out of range"],
-        ),
-        (
-            "[server]\nhttp_port = 99999999999999999999\n",
-            &["t.toml:2:13: error: server.http_port is too large"],
-        ),
-        (
-            "[server]\nhttp_port = 9464\n",
-            &["t.toml:2:13: error: server.http_port and server.admin_port are both 9464"],
-        ),
-        (
-            "[server]\nhttp_port = 1\nhttp_port = 2\n",
-            &["t.toml:3:1: error: not valid TOML: duplicate key"],
-        ),
-        ("[data]\ndurability = \"relax\"\n", &["t.toml:2:14: error: data.durability is \"relax\""]),
-        (
-            "[data]\nmaster_key = \"x\"\n",
-            &["t.toml:2:1: error: data.master_key must not be in the file"],
-        ),
-        ("[data]\nfolder = \"\"\n", &["t.toml:2:10: error: data.folder is empty"]),
-        (
-            "[gateway]\noutbound_queue_bytes = 65536\n",
-            &["t.toml:2:24: error: gateway.outbound_queue_bytes is 65536, less than"],
-        ),
-        ("[tls]\nkey = \"k\"\n", &["t.toml:2:7: error: tls.key is given without tls.certificate"]),
-        (
-            "[tls]\ncertificate = \"c\"\nkey = \"k\"\n",
-            &[
-                "t.toml:2:15: error: tls.certificate names /etc/tidings/c, which does not exist",
-                "t.toml:3:7: error: tls.key names /etc/tidings/k, which does not exist",
-            ],
-        ),
-        (
-            "[server\nbind = \"::1\"\n[log]\nlevel = \"inof\"\n",
-            &["t.toml:1:8: error: not valid TOML", "t.toml:4:9: error: log.level is \"inof\""],
-        ),
-        (
-            "[log]\nlevel = info\nformat = \"yaml\"\n",
-            &["t.toml:2:9: error: not valid TOML", "t.toml:3:10: error: log.format is \"yaml\""],
-        ),
-    ];
-    for (text, expected) in rows {
+    for (text, expected) in FILE_MISTAKES {
         let found = errors(text, &Fake::default());
         let mut rest = found.as_str();
         for beginning in *expected {
@@ -231,78 +136,9 @@ fn every_mistake_is_told_with_its_place() {
     }
 }
 
-/// Each row: the lines of a resource after its heading, and the beginnings of its errors.
 #[test]
 fn every_mistake_of_a_resource_is_told_with_its_place() {
-    let rows: &[(&str, &[&str])] = &[
-        (
-            "",
-            &[
-                "t.toml:1:1: error: this resource has no name",
-                "t.toml:1:1: error: this resource has no kind",
-            ],
-        ),
-        (
-            "name = \"Chat\"\nkind = \"webpubsub\"",
-            &["t.toml:2:8: error: resource.name is \"Chat\", which is not a resource name"],
-        ),
-        (
-            "name = \"chat\"\nkind = \"webpubsb\"",
-            &[
-                "t.toml:3:8: error: resource.kind is \"webpubsb\", which it does not know\n    help: did you mean \"webpubsub\"?",
-            ],
-        ),
-        (
-            "name = \"chat\"\nkind = \"webpubsub\"\nhosts = \"a\"",
-            &["t.toml:4:9: error: resource.hosts must be a list of strings"],
-        ),
-        (
-            "name = \"chat\"\nkind = \"webpubsub\"\nhosts = [\"a\", \"http://b\"]",
-            &["t.toml:4:15: error: resource.hosts holds \"http://b\", which is not a host name"],
-        ),
-        (
-            "name = \"chat\"\nkind = \"webpubsub\"\nhosts = [\"a\", \"A\"]",
-            &["t.toml:4:15: error: \"a\" already stands in the hosts of a resource above (line 4)"],
-        ),
-        (
-            "name = \"chat\"\nkind = \"webpubsub\"\npublic_endpoints = [\"a.b\"]",
-            &[
-                "t.toml:4:21: error: resource.public_endpoints holds an address that cannot be used: it must start",
-            ],
-        ),
-        (
-            "name = \"chat\"\nkind = \"webpubsub\"\nprimary_key = \"hush\"",
-            &[
-                "t.toml:4:1: error: resource.primary_key must not be in the file\n    help: a key written here leaks",
-            ],
-        ),
-        (
-            "name = \"chat\"\nkind = \"webpubsub\"\nprimary_key_file = \"f\"\nprimary_key_env = \"V\"",
-            &[
-                "t.toml:5:19: error: both resource.primary_key_file and resource.primary_key_env are given",
-            ],
-        ),
-        (
-            "name = \"chat\"\nkind = \"webpubsub\"\nprimary_key_file = \"f\"",
-            &[
-                "t.toml:4:20: error: resource.primary_key_file names /etc/tidings/f, which does not exist",
-            ],
-        ),
-        (
-            "name = \"chat\"\nkind = \"webpubsub\"\nprimary_key_env = \"V\"",
-            &[
-                "t.toml:4:19: error: resource.primary_key_env names the environment variable V, which is not set",
-            ],
-        ),
-        (
-            "name = \"chat\"\nkind = \"webpubsub\"\n[[resource]]\nname = \"chat\"\nkind = \"webpubsub\"\nhosts = [\"a\"]",
-            &[
-                "t.toml:1:1: error: several resources have this kind, and this one has no hosts",
-                "t.toml:5:8: error: \"chat\" already stands in the name of a resource above (line 2)",
-            ],
-        ),
-    ];
-    for (lines, expected) in rows {
+    for (lines, expected) in RESOURCE_MISTAKES {
         let found = errors(&format!("[[resource]]\n{lines}\n"), &Fake::default());
         for beginning in *expected {
             assert!(found.contains(beginning), "{lines}\n{found}");
@@ -399,3 +235,162 @@ fn no_text_makes_the_check_panic() {
         let _ = serve(&text, &Fake::default());
     });
 }
+
+/// Each row: a file, and the beginnings of exactly the errors that it has.
+const FILE_MISTAKES: &[(&str, &[&str])] = &[
+    (
+        "[servr]\n",
+        &["t.toml:1:2: error: there is no section \"servr\"\n    help: did you mean server?"],
+    ),
+    (
+        "http_port = 1\n",
+        &[
+            "t.toml:1:1: error: there is no section \"http_port\"\n    help: http_port belongs below [server]",
+        ],
+    ),
+    ("server = 3\n", &["t.toml:1:1: error: server must be a section"]),
+    ("[resource]\nname = \"chat\"\n", &["t.toml:1:2: error: resource must be a list of tables"]),
+    ("resource = [1]\n", &["t.toml:1:13: error: a resource must be a table"]),
+    (
+        "[server]\nhttp_prot = 1\n",
+        &["t.toml:2:1: error: there is no key server.http_prot\n    help: did you mean http_port?"],
+    ),
+    (
+        "[server]\nlevel = \"info\"\n",
+        &["t.toml:2:1: error: there is no key server.level\n    help: level belongs below [log]"],
+    ),
+    (
+        "[server]\nhttp_port = \"8080\"\n",
+        &["t.toml:2:13: error: server.http_port must be a whole number, but it is a string"],
+    ),
+    (
+        "[server]\nhttp_port = 1.5\n",
+        &["t.toml:2:13: error: server.http_port must be a whole number, but it is a float"],
+    ),
+    (
+        "[server]\nbind = 127\n",
+        &["t.toml:2:8: error: server.bind must be a string, but it is an integer"],
+    ),
+    (
+        "[server]\nbind = \"localhost:80\"\n",
+        &["t.toml:2:8: error: server.bind is \"localhost:80\", which is not an IP address"],
+    ),
+    (
+        "[server]\nhttp_port = 65536\n",
+        &[
+            "t.toml:2:13: error: server.http_port is 65536, which is out of range\n    help: use a number from 0 to 65535",
+        ],
+    ),
+    (
+        "[server]\ndrain_seconds = -1\n",
+        &["t.toml:2:17: error: server.drain_seconds is -1, which is out of range"],
+    ),
+    (
+        "[server]\nhttp_port = 99999999999999999999\n",
+        &["t.toml:2:13: error: server.http_port is too large"],
+    ),
+    (
+        "[server]\nhttp_port = 9464\n",
+        &["t.toml:2:13: error: server.http_port and server.admin_port are both 9464"],
+    ),
+    (
+        "[server]\nhttp_port = 1\nhttp_port = 2\n",
+        &["t.toml:3:1: error: not valid TOML: duplicate key"],
+    ),
+    ("[data]\ndurability = \"relax\"\n", &["t.toml:2:14: error: data.durability is \"relax\""]),
+    (
+        "[data]\nmaster_key = \"x\"\n",
+        &["t.toml:2:1: error: data.master_key must not be in the file"],
+    ),
+    ("[data]\nfolder = \"\"\n", &["t.toml:2:10: error: data.folder is empty"]),
+    (
+        "[gateway]\noutbound_queue_bytes = 65536\n",
+        &["t.toml:2:24: error: gateway.outbound_queue_bytes is 65536, less than"],
+    ),
+    ("[tls]\nkey = \"k\"\n", &["t.toml:2:7: error: tls.key is given without tls.certificate"]),
+    (
+        "[tls]\ncertificate = \"c\"\nkey = \"k\"\n",
+        &[
+            "t.toml:2:15: error: tls.certificate names /etc/tidings/c, which does not exist",
+            "t.toml:3:7: error: tls.key names /etc/tidings/k, which does not exist",
+        ],
+    ),
+    (
+        "[server\nbind = \"::1\"\n[log]\nlevel = \"inof\"\n",
+        &["t.toml:1:8: error: not valid TOML", "t.toml:4:9: error: log.level is \"inof\""],
+    ),
+    (
+        "[log]\nlevel = info\nformat = \"yaml\"\n",
+        &["t.toml:2:9: error: not valid TOML", "t.toml:3:10: error: log.format is \"yaml\""],
+    ),
+];
+
+/// Each row: the lines of a resource after its heading, and the beginnings of its errors.
+const RESOURCE_MISTAKES: &[(&str, &[&str])] = &[
+    (
+        "",
+        &[
+            "t.toml:1:1: error: this resource has no name",
+            "t.toml:1:1: error: this resource has no kind",
+        ],
+    ),
+    (
+        "name = \"Chat\"\nkind = \"webpubsub\"",
+        &["t.toml:2:8: error: resource.name is \"Chat\", which is not a resource name"],
+    ),
+    (
+        "name = \"chat\"\nkind = \"webpubsb\"",
+        &[
+            "t.toml:3:8: error: resource.kind is \"webpubsb\", which it does not know\n    help: did you mean \"webpubsub\"?",
+        ],
+    ),
+    (
+        "name = \"chat\"\nkind = \"webpubsub\"\nhosts = \"a\"",
+        &["t.toml:4:9: error: resource.hosts must be a list of strings"],
+    ),
+    (
+        "name = \"chat\"\nkind = \"webpubsub\"\nhosts = [\"a\", \"http://b\"]",
+        &["t.toml:4:15: error: resource.hosts holds \"http://b\", which is not a host name"],
+    ),
+    (
+        "name = \"chat\"\nkind = \"webpubsub\"\nhosts = [\"a\", \"A\"]",
+        &["t.toml:4:15: error: \"a\" already stands in the hosts of a resource above (line 4)"],
+    ),
+    (
+        "name = \"chat\"\nkind = \"webpubsub\"\npublic_endpoints = [\"a.b\"]",
+        &[
+            "t.toml:4:21: error: resource.public_endpoints holds an address that cannot be used: it must start",
+        ],
+    ),
+    (
+        "name = \"chat\"\nkind = \"webpubsub\"\nprimary_key = \"hush\"",
+        &[
+            "t.toml:4:1: error: resource.primary_key must not be in the file\n    help: a key written here leaks",
+        ],
+    ),
+    (
+        "name = \"chat\"\nkind = \"webpubsub\"\nprimary_key_file = \"f\"\nprimary_key_env = \"V\"",
+        &[
+            "t.toml:5:19: error: both resource.primary_key_file and resource.primary_key_env are given",
+        ],
+    ),
+    (
+        "name = \"chat\"\nkind = \"webpubsub\"\nprimary_key_file = \"f\"",
+        &[
+            "t.toml:4:20: error: resource.primary_key_file names /etc/tidings/f, which does not exist",
+        ],
+    ),
+    (
+        "name = \"chat\"\nkind = \"webpubsub\"\nprimary_key_env = \"V\"",
+        &[
+            "t.toml:4:19: error: resource.primary_key_env names the environment variable V, which is not set",
+        ],
+    ),
+    (
+        "name = \"chat\"\nkind = \"webpubsub\"\n[[resource]]\nname = \"chat\"\nkind = \"webpubsub\"\nhosts = [\"a\"]",
+        &[
+            "t.toml:1:1: error: several resources have this kind, and this one has no hosts",
+            "t.toml:5:8: error: \"chat\" already stands in the name of a resource above (line 2)",
+        ],
+    ),
+];
