@@ -1,13 +1,9 @@
 // Real headless Chromium that trusts the development CA the way a user's does: through the NSS
 // database of its home folder. Certificate errors are not ignored.
-import { execFile } from "node:child_process";
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { chromium } from "playwright-core";
-import { BINARY, temporaryFolder } from "./server.mjs";
-
-const run = promisify(execFile);
+import { temporaryFolder } from "./server.mjs";
+import { shell, trustCommand } from "./trust.mjs";
 
 /** Where Debian installs it; another place by CHROMIUM. A browser is never downloaded. */
 const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
@@ -30,7 +26,7 @@ const FLAGS = [
  */
 export async function startBrowser(trusted) {
   const home = await temporaryFolder();
-  if (trusted) await trustAsTold(trusted, home.path);
+  if (trusted) await shell(await trustCommand(trusted, "Chromium"), { HOME: home.path });
   const browser = await chromium.launch({
     executablePath: EXECUTABLE,
     headless: true,
@@ -44,21 +40,4 @@ export async function startBrowser(trusted) {
       await home.forget();
     },
   };
-}
-
-/** Runs, word for word, the command that `tidings trust` gives for Chromium. */
-async function trustAsTold(server, home) {
-  const { stdout } = await run(BINARY, ["trust", "--data", server.data]);
-  const command = chromiumCommand(stdout);
-  // A script, so that the shell sees the line as a user's would.
-  const script = join(home, "trust.sh");
-  await writeFile(script, `set -e\n${command}\n`);
-  await run("bash", [script], { env: { ...process.env, HOME: home } });
-}
-
-/** The command with certutil in the output of `tidings trust`, without the words before it. */
-export function chromiumCommand(output) {
-  const line = output.split("\n").find((text) => text.includes("certutil") && text.includes("nssdb"));
-  if (!line) throw new Error(`tidings trust names no certutil command for Chromium:\n${output}`);
-  return line.slice(line.search(/mkdir|certutil/)).trim();
 }

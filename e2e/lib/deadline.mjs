@@ -17,3 +17,11 @@ export async function within(ms, what, promise) {
     clearTimeout(timer);
   }
 }
+
+/** Asks `probe` again until it answers true. For what the server does after its last visible sign. */
+export async function eventually(what, probe) {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!(await probe())) {
+    if (performance.now() > deadline) throw new Error(`not within ${PATIENCE_MS} ms: ${what}`);
+  }
+}

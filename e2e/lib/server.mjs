@@ -31,6 +31,7 @@ export class Server {
    *   temporary one otherwise) and ports (free ones otherwise)
    */
   static async start({ data, http = 0, https = 0 } = {}) {
+    assert.ok(existsSync(BINARY), `there is no ${BINARY}: run \`cargo build -p tidings\`, or set TIDINGS_BIN`);
     const server = new Server();
     server.folder = await temporaryFolder();
     server.data = data ?? join(server.folder.path, "data");
