@@ -158,12 +158,15 @@ impl Server {
             return self.converse(Stream::Plain(tcp), Scheme::Http, peer).await;
         };
         let handshake = TlsAcceptor::from(tls.config()).accept(tcp);
-        match tokio::time::timeout(self.limits.handshake, handshake).await {
-            Ok(Ok(stream)) => {
+        let handshake = tokio::time::timeout(self.limits.handshake, handshake);
+        // A drain has nothing to wait for in a connection that has not begun.
+        match self.tasks.token().run_until_cancelled(handshake).await {
+            Some(Ok(Ok(stream))) => {
                 self.converse(Stream::Tls(Box::new(stream)), Scheme::Https, peer).await;
             }
-            Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
-            Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
+            Some(Ok(Err(error))) => tracing::debug!(%peer, %error, "TLS handshake failed"),
+            Some(Err(_)) => tracing::debug!(%peer, "TLS handshake took too long"),
+            None => {}
         }
     }
 

@@ -1,3 +1,5 @@
+//! The stack around a router, called without a socket.
+
 use axum::Extension;
 use axum::routing::get;
 use kernel::ErrorKind;

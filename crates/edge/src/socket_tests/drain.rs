@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::test_client::{connect, exchange, read_until};
+use crate::test_client::{connect, connect_tls, exchange, read_until};
 
 const GET_SLOW: &str = "GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
@@ -60,6 +60,20 @@ async fn an_idle_connection_is_closed() {
         // A connection that was never accepted is reset; both ways it is over.
         assert!(matches!(stream.read(&mut [0; 16]).await, Ok(0) | Err(_)));
     }
+}
+
+#[tokio::test]
+async fn a_handshake_in_progress_does_not_hold_up_the_end() {
+    let dev = dev_tls();
+    let patient = Limits { handshake: AMPLE * 60, ..Limits::default() };
+    let tls = Some(Arc::clone(&dev.tls));
+    let server = start_with(patient, tls, Gate::default().router(), AMPLE);
+    let _silent = connect(server.port).await;
+    // Connections are accepted in order, so once this one is served the silent one is accepted.
+    let mut served = connect_tls(server.port, &dev.client("http/1.1")).await;
+    served.write_all(b"GET /quick HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    read_until(&mut served, "done").await;
+    assert_eq!(server.end().await, Ok(()));
 }
 
 #[tokio::test]

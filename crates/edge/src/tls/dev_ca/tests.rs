@@ -1,3 +1,5 @@
+//! The development CA in folders of its own, its certificates judged by a client's verifier.
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 

@@ -1,3 +1,5 @@
+//! Whole handshakes over memory pipes, before and after the files change.
+
 use std::path::Path;
 
 use rustls::pki_types::CertificateDer;
