@@ -51,7 +51,7 @@ pub fn lines(ca: &Path) -> String {
             format!(
                 "for db in \"$HOME\"/.mozilla/firefox/*/cert9.db \
                  \"$HOME\"/snap/firefox/common/.mozilla/firefox/*/cert9.db; \
-                 do [ -e \"$db\" ] && {}; done",
+                 do [ ! -e \"$db\" ] || {}; done",
                 certutil("\"sql:${db%/*}\"")
             ),
         ),

@@ -1,5 +1,7 @@
 //! Which names are valid, and which name was probably meant.
 
+use std::net::Ipv6Addr;
+
 /// Whether `text` is a resource name: `^[a-z][a-z0-9-]{1,62}$`.
 pub(super) fn is_resource_name(text: &str) -> bool {
     (2..=63).contains(&text.len())
@@ -34,10 +36,11 @@ pub(super) fn endpoint(text: &str) -> Result<String, &'static str> {
         return Err("it must end after the host and the port");
     }
     let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) => (host, Some(port)),
-        None => (authority, None),
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
     };
-    if !is_host(host) {
+    let literal = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    if !literal.map_or_else(|| is_host(host), |text| text.parse::<Ipv6Addr>().is_ok()) {
         return Err("its host is not a host name");
     }
     if port.is_some_and(|port| !matches!(port.parse::<u16>(), Ok(1..))) {
@@ -104,8 +107,13 @@ mod tests {
     fn endpoints_are_normalised_or_refused_with_a_reason() {
         let normal = endpoint("HTTPS://Chat.Example.com:444/");
         assert_eq!(normal.as_deref(), Ok("https://chat.example.com:444"));
+        assert_eq!(endpoint("https://[::1]").as_deref(), Ok("https://[::1]"));
+        assert_eq!(endpoint("https://[::1]:8443/").as_deref(), Ok("https://[::1]:8443"));
         for bad in [
             "chat.example.com",
+            "https://::1",
+            "https://[a]",
+            "https://[::1",
             "ftp://a",
             "https://",
             "https://a/b",

@@ -55,7 +55,10 @@ pub(super) fn accept(key: &Key, kind: &Kind, raw: Raw<'_>) -> Result<Value, Comp
         (Some(bounds), Raw::Integer(number)) => within(key, bounds, number.map(i128::from)),
         (Some(bounds), Raw::Unquoted(text)) => match text.trim().parse::<i128>() {
             Ok(number) => within(key, bounds, Some(number)),
-            Err(_) => Err(wrong_type(key, kind, &format!("\"{text}\""))),
+            Err(_) => Err(Complaint {
+                message: format!("{} must be a whole number, but it is \"{text}\"", key.path),
+                help: "give digits alone, such as 1234".to_owned(),
+            }),
         },
         (None, Raw::Text(text) | Raw::Unquoted(text)) => accept_text(key, kind, text),
         (_, Raw::Text(_)) => Err(wrong_type(key, kind, "a string")),
