@@ -1,1 +1,61 @@
-//! x
+//! The backplane: what stands between the services and the connections of all nodes.
+//!
+//! Services publish, regroup, close and count through it and never learn on which shard or node a
+//! connection lives. Today there is one node and every call goes to its own gateway; a cluster of
+//! nodes comes behind the same calls.
+
+use gateway::{
+    Audience, Close, ConnectionId, Gateway, GroupChange, HubId, Opening, Publication, Reservation,
+    ShuttingDown, Target,
+};
+
+/// All connections of the installation, as services see them. Cheap to clone.
+#[derive(Clone)]
+pub struct Backplane {
+    local: Gateway,
+}
+
+impl Backplane {
+    /// The backplane of a node that is alone.
+    pub fn local(gateway: Gateway) -> Self {
+        Self { local: gateway }
+    }
+
+    /// The engine's number for a hub; `name` must be unique over all resources and services.
+    pub fn hub(&self, name: &str) -> HubId {
+        self.local.hub(name)
+    }
+
+    /// A name for a connection about to open on this node.
+    pub fn allocate(&self) -> ConnectionId {
+        self.local.allocate()
+    }
+
+    /// Registers a connection on this node; see [`Gateway::open`].
+    ///
+    /// # Errors
+    /// [`ShuttingDown`] when this node takes no more connections.
+    pub async fn open(&self, opening: Opening) -> Result<Reservation, ShuttingDown> {
+        self.local.open(opening).await
+    }
+
+    /// Publishes to every receiver of `target`; see [`Gateway::publish`].
+    pub async fn publish(&self, target: Target, publication: Publication) {
+        self.local.publish(target, publication).await;
+    }
+
+    /// Changes the groups of every connection in an audience; returns how many there were.
+    pub async fn regroup(&self, hub: HubId, audience: Audience, change: GroupChange) -> usize {
+        self.local.regroup(hub, audience, change).await
+    }
+
+    /// Closes the connections of `target`; returns how many there were.
+    pub async fn close(&self, target: Target, close: Close) -> usize {
+        self.local.close(target, close).await
+    }
+
+    /// Whether an audience has any connection.
+    pub async fn exists(&self, hub: HubId, audience: Audience) -> bool {
+        self.local.count(hub, audience).await > 0
+    }
+}

@@ -1,4 +1,6 @@
-//! Support for tests: a clock that is set by hand.
+//! Support for tests: a clock that is set by hand, and golden files.
+
+pub mod golden;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;

@@ -1,1 +1,34 @@
-//! x
+//! Azure Web PubSub: client protocols, REST data plane, roles.
+//!
+//! | module | what |
+//! |---|---|
+//! | `connect` | `/client/…`: handshake to connection |
+//! | `rest` | `/api/…`: the data plane |
+//! | `session` | the state behind a connection, pure |
+//! | `protocol` | wire forms, pure |
+//! | `message`, `role`, `name` | the nouns |
+//! | `resource`, `service` | keys, hosts, and what the entrances share |
+//!
+//! Invariants: nothing here touches a socket or a clock of its own; data passes through as its
+//! sender wrote it; every refusal says what to do.
+
+mod connect;
+pub mod message;
+pub mod name;
+pub mod protocol;
+mod query;
+mod resource;
+mod rest;
+pub mod role;
+mod service;
+pub mod session;
+
+pub use resource::{Resource, Resources};
+pub use service::WebPubSub;
+
+impl WebPubSub {
+    /// Every route of the service.
+    pub fn router(&self) -> axum::Router {
+        connect::router(self.clone()).merge(rest::router(self.clone()))
+    }
+}
