@@ -346,6 +346,39 @@ test("a binary frame on the JSON subprotocol closes with 1003", async (t) => {
   assert.equal((await client.end()).code, 1003);
 });
 
+test("a message above 1 MiB closes that connection alone, with 1009", async (t) => {
+  const hub = freshHub(t);
+  const [json, simple, witness] = [await hub.json({ roles: MEMBER }), await hub.simple(), await hub.json()];
+  json.send({ type: "sendToGroup", group: "g", dataType: "text", data: "x".repeat(1024 * 1024) });
+  simple.socket.send("x".repeat(1024 * 1024 + 1));
+  for (const client of [json, simple]) assert.equal((await client.end()).code, 1009);
+  await hub.service.sendToAll("still here", {});
+  assert.deepEqual(await received(witness), fromServer("json", "still here"));
+});
+
+test("an event that nobody handles is acknowledged as failed, and the connection stays", async (t) => {
+  const client = await freshHub(t).json();
+  const ack = await client.ask({ type: "event", event: "order", ackId: 1, dataType: "text", data: "x" });
+  assert.equal(ack.success, false);
+  assert.ok(ack.error.name && ack.error.message, JSON.stringify(ack));
+  client.send({ type: "ping" });
+  assert.deepEqual(await client.nextJson(), { type: "pong" });
+});
+
+test("a simple client in the mode sendToGroup publishes its frames to that group", async (t) => {
+  const hub = freshHub(t);
+  const watcher = await hub.json({ groups: ["g"] });
+  const { url } = await hub.service.getClientAccessToken({ userId: "ana", roles: ["webpubsub.sendToGroup.g"], groups: ["g"] });
+  const sender = await connectSimple(`${url}&webpubsub_mode=sendToGroup&group=g&noEcho=true`, server.ca);
+  t.after(() => sender.close());
+  sender.socket.send("as text");
+  sender.socket.send(Buffer.of(1, 2));
+  assert.deepEqual(await received(watcher), fromGroup("g", "text", "as text", "ana"));
+  assert.deepEqual(await received(watcher), fromGroup("g", "binary", "AQI=", "ana"));
+  await hub.service.sendToAll("fence", { contentType: "text/plain" });
+  assert.equal(await sender.next(), "fence");
+});
+
 test("the token's URL has the endpoint's scheme and host, and the hub", async (t) => {
   const { url, baseUrl, token } = await freshHub(t).service.getClientAccessToken({ userId: "ana" });
   const expected = server.ready.https.replace("https:", "wss:");
