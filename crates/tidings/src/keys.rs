@@ -1,6 +1,12 @@
 //! The commands that work on access keys.
 
-use crate::config::Config;
+use anyhow::{Context as _, bail};
+use auth::KeySlot;
+use wire::{ConnectionString, Endpoint};
+
+use crate::config::{Config, Resource};
+use crate::key_store::KeyStore;
+use crate::terminal;
 
 /// One of the two keys of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -11,31 +17,74 @@ pub enum Which {
     Secondary,
 }
 
+impl Which {
+    fn slot(self) -> KeySlot {
+        match self {
+            Self::Primary => KeySlot::Primary,
+            Self::Secondary => KeySlot::Secondary,
+        }
+    }
+}
+
 /// Prints a key.
 ///
 /// # Errors
 /// For an unknown resource or an unreadable store.
-pub async fn show(_config: &Config, _resource: &str, _which: Which) -> anyhow::Result<()> {
-    anyhow::bail!("not wired yet")
+pub async fn show(config: &Config, resource: &str, which: Which) -> anyhow::Result<()> {
+    let resource = find(config, resource)?;
+    let store = KeyStore::open(config).await?;
+    let keys = store.keys(resource).await?;
+    store.close().await;
+    Ok(terminal::say(&format!("{}\n", keys.get(which.slot()).expose()))?)
 }
 
 /// Replaces a key by a new one and prints it.
 ///
 /// # Errors
 /// For an unknown resource, an unreadable store, or a key that the configuration owns.
-pub async fn rotate(_config: &Config, _resource: &str, _which: Which) -> anyhow::Result<()> {
-    anyhow::bail!("not wired yet")
+pub async fn rotate(config: &Config, resource: &str, which: Which) -> anyhow::Result<()> {
+    let resource = find(config, resource)?;
+    let store = KeyStore::open(config).await?;
+    let key = store.rotate(resource, which.slot()).await?;
+    store.close().await;
+    Ok(terminal::say(&format!("{}\n", key.expose()))?)
 }
 
 /// Prints a connection string, for `endpoint` if given.
 ///
 /// # Errors
-/// For an unknown resource or an unreadable store.
+/// For an unknown resource, an unreadable store, or a resource without any known address.
 pub async fn connection_string(
-    _config: &Config,
-    _resource: &str,
-    _which: Which,
-    _endpoint: Option<&str>,
+    config: &Config,
+    resource: &str,
+    which: Which,
+    endpoint: Option<&str>,
 ) -> anyhow::Result<()> {
-    anyhow::bail!("not wired yet")
+    let resource = find(config, resource)?;
+    let store = KeyStore::open(config).await?;
+    let keys = store.keys(resource).await?;
+    let served = store.last_address(&resource.name).await?;
+    store.close().await;
+    let endpoint = endpoint
+        .map(str::to_owned)
+        .or_else(|| resource.public_endpoints.first().cloned())
+        .or(served)
+        .with_context(|| {
+            format!(
+                "'{}' has no address yet: start the server once, or name one with --endpoint",
+                resource.name
+            )
+        })?;
+    let endpoint = Endpoint::parse(&endpoint)?;
+    let access_key = keys.get(which.slot()).clone();
+    let text = ConnectionString { endpoint, access_key }.build();
+    Ok(terminal::say(&format!("{}\n", text.expose()))?)
+}
+
+fn find<'a>(config: &'a Config, name: &str) -> anyhow::Result<&'a Resource> {
+    if let Some(found) = config.resources.iter().find(|resource| resource.name == name) {
+        return Ok(found);
+    }
+    let names: Vec<&str> = config.resources.iter().map(|it| it.name.as_str()).collect();
+    bail!("there is no resource '{name}'; there is: {}", names.join(", "))
 }

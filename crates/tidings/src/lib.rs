@@ -2,19 +2,24 @@
 //!
 //! - [`cli`]: commands, help, exit codes
 //! - [`config`]: what can be set, checked and explained
-//! - [`run`]: the running server
-//! - [`keys`]: access keys and connection strings
+//! - [`run`]: the running server; [`wiring`]: how the services meet; [`addresses`]: where they answer
+//! - [`signals`]: Ctrl-C and SIGTERM
+//! - [`keys`], [`key_store`]: access keys and connection strings
 //! - [`started`], [`screen`], [`ready`]: what a started server tells people and scripts
 //! - [`trust`]: how other programs come to trust the development certificate
 //! - [`logging`], [`terminal`]: standard error and standard output
 
+pub mod addresses;
 pub mod cli;
 pub mod config;
+pub mod key_store;
 pub mod keys;
 pub mod logging;
 pub mod ready;
 pub mod run;
 pub mod screen;
+pub mod signals;
 pub mod started;
 pub mod terminal;
 pub mod trust;
+pub mod wiring;

@@ -1,13 +1,247 @@
-//! The running server.
+//! The running server, from start to last byte: open the store, bind the ports, serve, wait for a
+//! signal, drain, close.
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use crate::config::Config;
+use anyhow::Context as _;
+use edge::tls::{CertificateFiles, DevCa, ServerTls};
+use edge::{Listener, Tasks};
+use gateway::{Close, Gateway};
+use kernel::{Clock, SystemClock};
+use prometheus_client::registry::Registry;
+
+use crate::addresses::Listening;
+use crate::config::{Config, Mode, Server};
+use crate::key_store::KeyStore;
+use crate::screen::screen;
+use crate::signals::Signals;
+use crate::started::{ServiceAccess, Started};
+use crate::terminal::{self, Style};
+use crate::wiring::{self, Services, Wired};
+use crate::{ready, trust};
+
+/// How often certificate files are looked at.
+const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
+/// How often the store is asked whether another process has changed keys.
+const KEYS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Serves until the process is told to stop.
 ///
 /// # Errors
 /// When the server cannot start, or does not stop cleanly.
-pub async fn run(_config: Config, _ready_file: Option<PathBuf>) -> anyhow::Result<()> {
-    anyhow::bail!("not wired yet")
+pub async fn run(config: Config, ready_file: Option<PathBuf>) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    if let Some(path) = &ready_file {
+        ready::clear(path)?;
+    }
+    let server = Running::start(&config).await?;
+    if let Some(path) = &ready_file {
+        ready::write(path, &server.started)?;
+    }
+    if config.mode == Mode::Dev {
+        let variables: Vec<(String, String)> = std::env::vars().collect();
+        terminal::say(&screen(&server.started, Style::of_stdout(&variables)))?;
+    } else {
+        let (http, https) = (&server.started.http, server.started.https.as_deref());
+        tracing::info!(http, https, admin = server.started.admin, "serving");
+    }
+    signals.first().await;
+    tracing::info!("stopping; connections are told to go away");
+    tokio::spawn(signals.second());
+    server.stop(config.server.drain).await
+}
+
+/// A server that answers.
+struct Running {
+    started: Started,
+    tasks: Tasks,
+    gateway: Gateway,
+    store: Arc<KeyStore>,
+    ready: Arc<AtomicBool>,
+}
+
+impl Running {
+    async fn start(config: &Config) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let store = Arc::new(KeyStore::open(config).await?);
+        let tls = tls(config, &*clock)?.map(Arc::new);
+
+        let ports = Ports::bind(&config.server, tls.is_some())?;
+        let listening = ports.listening(&config.server);
+        let mut registry = Registry::default();
+        let gateway = wiring::gateway(&config.gateway, &clock, &mut registry)?;
+        let services =
+            wiring::services(config, listening, &store, gateway.clone(), Arc::clone(&clock))
+                .await?;
+        let started = started(config, &ports, listening, &services)?;
+
+        let tasks = Tasks::new();
+        let ready = Arc::new(AtomicBool::new(true));
+        let admin = edge::admin::router(Arc::new(registry), readiness(&ready));
+        ports.serve(&tasks, tls.clone(), &services, admin, config.server.drain);
+        if let Some(tls) = tls {
+            tasks.spawn("certificates", tls.watch(CERTIFICATE_INTERVAL, tasks.token().clone()));
+        }
+        let watch = watch_keys(Arc::clone(&store), services.resources);
+        let stop = tasks.token().clone();
+        tasks.spawn("keys", async move {
+            // Whatever it does may be cut short: it changes nothing in the store.
+            stop.run_until_cancelled(watch).await;
+        });
+        Ok(Self { started, tasks, gateway, store, ready })
+    }
+
+    /// Stops accepting, tells every client (1001), lets requests finish, closes the store.
+    async fn stop(self, patience: Duration) -> anyhow::Result<()> {
+        self.ready.store(false, Ordering::Relaxed);
+        let goodbye = Close::new(1001, "The server is shutting down.");
+        let drained = tokio::time::timeout(patience, self.gateway.drain(goodbye));
+        let (drained, finished) = tokio::join!(drained, self.tasks.shutdown(patience));
+        if drained.is_err() {
+            tracing::warn!("some clients did not finish closing in time; their sockets are cut");
+            self.gateway.stop();
+        }
+        if let Err(unfinished) = finished {
+            tracing::warn!(%unfinished, "some requests did not finish in time");
+        }
+        self.store.close().await;
+        Ok(())
+    }
+}
+
+fn readiness(ready: &Arc<AtomicBool>) -> impl Fn() -> Result<(), String> + Clone + use<> {
+    let ready = Arc::clone(ready);
+    move || match ready.load(Ordering::Relaxed) {
+        true => Ok(()),
+        false => Err("shutting down".to_owned()),
+    }
+}
+
+/// The bound listeners.
+struct Ports {
+    http: Listener,
+    https: Option<Listener>,
+    admin: Listener,
+}
+
+impl Ports {
+    fn bind(server: &Server, with_tls: bool) -> anyhow::Result<Self> {
+        let bind = |address, port, option: &str| match address {
+            std::net::IpAddr::V4(it) if it.is_loopback() => Listener::bind_loopback(port, option),
+            other => Listener::bind(SocketAddr::new(other, port), option),
+        };
+        let https = server.https_port.filter(|_| with_tls);
+        Ok(Self {
+            http: bind(server.bind, server.http_port, "--http-port or server.http_port")?,
+            https: https
+                .map(|port| bind(server.bind, port, "--https-port or server.https_port"))
+                .transpose()?,
+            admin: bind(server.admin_bind, server.admin_port, "--admin-port or server.admin_port")?,
+        })
+    }
+
+    fn listening(&self, server: &Server) -> Listening {
+        Listening {
+            bind: server.bind,
+            http: self.http.local_port(),
+            https: self.https.as_ref().map(Listener::local_port),
+        }
+    }
+
+    fn serve(
+        self,
+        tasks: &Tasks,
+        tls: Option<Arc<ServerTls>>,
+        services: &Services,
+        admin: axum::Router,
+        grace: Duration,
+    ) {
+        let public = edge::layer(services.router.clone());
+        let serve = |name, listener, tls, app| {
+            let stop = tasks.token().clone();
+            tasks.spawn(name, async move {
+                if let Err(unfinished) = edge::serve(listener, tls, app, stop, grace).await {
+                    tracing::warn!(listener = name, %unfinished, "cut off while draining");
+                }
+            });
+        };
+        serve("http", self.http, None, public.clone());
+        if let Some(listener) = self.https {
+            serve("https", listener, tls, public);
+        }
+        serve("admin", self.admin, None, edge::layer(admin));
+    }
+}
+
+/// The certificates to serve with: those of the configuration, or in development our own.
+fn tls(config: &Config, clock: &dyn Clock) -> anyhow::Result<Option<ServerTls>> {
+    let files = match (&config.tls, config.mode) {
+        (Some(tls), _) => {
+            CertificateFiles { certificate: tls.certificate.clone(), key: tls.key.clone() }
+        }
+        (None, Mode::Dev) => {
+            let folder = tls_folder(&config.data.folder);
+            DevCa::load_or_create(&folder, clock.now())?.certificate_files()
+        }
+        (None, Mode::Serve) => return Ok(None),
+    };
+    Ok(Some(ServerTls::load(vec![files])?))
+}
+
+fn tls_folder(data: &Path) -> PathBuf {
+    trust::ca_file(data).parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+fn started(
+    config: &Config,
+    ports: &Ports,
+    listening: Listening,
+    services: &Services,
+) -> anyhow::Result<Started> {
+    let data = std::fs::canonicalize(&config.data.folder).context("cannot find the data folder")?;
+    let development = config.mode == Mode::Dev;
+    let first = services.resources.first().zip(config.resources.first()).filter(|_| development);
+    let access = |(wired, resource): (&Wired, _)| {
+        let connection_string = wired.connection_string(&listening.shown(resource))?;
+        Ok::<_, anyhow::Error>(ServiceAccess { connection_string })
+    };
+    let admin =
+        Listening { bind: config.server.admin_bind, http: ports.admin.local_port(), https: None };
+    Ok(Started {
+        http: listening.http_url(),
+        https: listening.https_url(),
+        admin: admin.http_url(),
+        ca: development.then(|| trust::ca_file(&data)),
+        data,
+        console: None,
+        webpubsub: first.map(access).transpose()?,
+    })
+}
+
+/// Takes over keys that `tidings keys rotate` has replaced.
+async fn watch_keys(store: Arc<KeyStore>, resources: Vec<Wired>) {
+    let mut interval = tokio::time::interval(KEYS_INTERVAL);
+    let mut seen = None;
+    loop {
+        interval.tick().await;
+        let counter = match store.change_counter().await {
+            Ok(counter) => counter,
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "cannot look for changed keys");
+                continue;
+            }
+        };
+        if seen.replace(counter) == Some(counter) {
+            continue;
+        }
+        for resource in &resources {
+            if let Err(error) = resource.reload_keys(&store).await {
+                tracing::warn!(error = format!("{error:#}"), "cannot take over changed keys");
+            }
+        }
+    }
 }

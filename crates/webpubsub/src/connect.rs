@@ -33,6 +33,8 @@ use crate::session::{JsonSession, SimpleMode, SimpleSession};
 
 pub(crate) fn router(service: WebPubSub) -> Router {
     Router::new()
+        // Merged routers must agree on it; see the routes of `rest`.
+        .without_v07_checks()
         .route("/client/hubs/{hub}", get(by_path))
         .route("/client", get(by_query))
         .route("/client/", get(by_query))

@@ -23,12 +23,21 @@ pub mod role;
 mod service;
 pub mod session;
 
+use axum::http::{Method, Uri};
+use axum::response::Response;
+
 pub use resource::{Resource, Resources};
 pub use service::WebPubSub;
 
 impl WebPubSub {
     /// Every route of the service.
     pub fn router(&self) -> axum::Router {
-        connect::router(self.clone()).merge(rest::router(self.clone()))
+        rest::router(self.clone()).merge(connect::router(self.clone()))
+    }
+
+    /// The refusal of a request that has no route but a path of this service; `None` for a path of
+    /// somebody else's.
+    pub fn refuse_unknown(method: &Method, uri: &Uri) -> Option<Response> {
+        uri.path().starts_with("/api/").then(|| rest::unknown(method, uri))
     }
 }

@@ -13,7 +13,7 @@ use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get, head, post, put};
+use axum::routing::{delete, get, head, post, put};
 use edge::{Envelope, Rejection};
 use kernel::{Error, ErrorKind};
 
@@ -49,7 +49,6 @@ pub(crate) fn router(service: WebPubSub) -> Router {
         .route(&at("/users/{user}/:closeConnections"), post(users::close_connections))
         .route(&at("/users/{user}/groups"), delete(users::leave_all_groups))
         .route(&at("/users/{user}/groups/{group}"), put(users::join).delete(users::leave))
-        .route("/api/hubs/{*rest}", any(unknown))
         .method_not_allowed_fallback(wrong_method)
         .layer(map_response(name_versions))
         .with_state(service)
@@ -78,14 +77,15 @@ async fn health() -> StatusCode {
     StatusCode::OK
 }
 
-async fn unknown(method: Method, uri: Uri) -> Failure {
+/// The refusal of a call under `/api/` that is no operation.
+pub(crate) fn unknown(method: &Method, uri: &Uri) -> Response {
     let message = format!(
         "There is no operation {method} {}. The operations are those of the Web PubSub data plane, \
          api-version {}.",
         uri.path(),
         call::NEWEST_VERSION
     );
-    Failure(Error::new(ErrorKind::NotFound, "Error.NotFound", message))
+    Failure(Error::new(ErrorKind::NotFound, "Error.NotFound", message)).into_response()
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Failure {

@@ -1,0 +1,197 @@
+//! Access keys that the server keeps itself: generated once, encrypted at rest, replaced on demand.
+//!
+//! Keys that the configuration gives are never stored. The store also remembers the address under
+//! which each resource was last served, so that `tidings connection-string` tells the true port.
+
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use auth::{AccessKeys, KeySlot, generate_key};
+use aws_lc_rs::digest::{SHA256, digest};
+use kernel::Secret;
+use storage::{Db, MasterKey, Migration, Options, vals};
+
+use crate::config::{Config, Data, Durability, KeySource, Resource};
+
+const MIGRATIONS: &[Migration] = &[Migration {
+    name: "access keys and addresses",
+    sql: "CREATE TABLE access_keys (
+            resource TEXT NOT NULL,
+            slot TEXT NOT NULL,
+            sealed BLOB NOT NULL,
+            PRIMARY KEY (resource, slot)
+          );
+          CREATE TABLE addresses (
+            resource TEXT NOT NULL PRIMARY KEY,
+            endpoint TEXT NOT NULL
+          );",
+}];
+
+/// The store of one data folder.
+pub struct KeyStore {
+    db: Db,
+    master: MasterKey,
+}
+
+impl KeyStore {
+    /// Opens the store, creating the data folder if need be.
+    ///
+    /// # Errors
+    /// When the folder, the database or the master key cannot be used; says which and why.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let folder = &config.data.folder;
+        create_private(folder)?;
+        let options = Options {
+            durability: match config.data.durability {
+                Durability::Full => storage::Durability::Full,
+                Durability::Relaxed => storage::Durability::Relaxed,
+            },
+            ..Options::default()
+        };
+        let db = Db::open(folder.join("tidings.db"), &options)?;
+        db.migrate("keys", MIGRATIONS).await?;
+        let master = master_key(&config.data)?;
+        Ok(Self { db, master })
+    }
+
+    /// The keys of a resource; what does not exist yet is made now.
+    ///
+    /// # Errors
+    /// When the store fails or a stored key cannot be decrypted.
+    pub async fn keys(&self, resource: &Resource) -> anyhow::Result<AccessKeys> {
+        let primary = self.key(resource, KeySlot::Primary).await?;
+        let secondary = self.key(resource, KeySlot::Secondary).await?;
+        AccessKeys::new(primary, secondary)
+            .with_context(|| format!("the keys of '{}' cannot be used", resource.name))
+    }
+
+    /// Replaces one key by a new random one and returns it. A running server takes it over within
+    /// about a second.
+    ///
+    /// # Errors
+    /// When the configuration owns the key, or the store fails.
+    pub async fn rotate(&self, resource: &Resource, slot: KeySlot) -> anyhow::Result<Secret> {
+        if let KeySource::Given { origin, .. } = source(resource, slot) {
+            bail!(
+                "the {} key of '{}' comes from {origin}: replace it there and restart the server",
+                slot_name(slot),
+                resource.name
+            );
+        }
+        let key = generate_key();
+        let sealed = self.master.seal(key.expose().as_bytes(), &place(resource, slot));
+        let sql = "INSERT INTO access_keys (resource, slot, sealed) VALUES ($1, $2, $3)
+                   ON CONFLICT (resource, slot) DO UPDATE SET sealed = excluded.sealed";
+        self.db.execute(sql, vals![resource.name.clone(), slot_name(slot), sealed]).await?;
+        Ok(key)
+    }
+
+    /// Remembers where a resource is served.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn remember_address(&self, resource: &str, endpoint: &str) -> anyhow::Result<()> {
+        let sql = "INSERT INTO addresses (resource, endpoint) VALUES ($1, $2)
+                   ON CONFLICT (resource) DO UPDATE SET endpoint = excluded.endpoint
+                   WHERE endpoint <> excluded.endpoint";
+        self.db.execute(sql, vals![resource, endpoint]).await?;
+        Ok(())
+    }
+
+    /// Where a resource was last served.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn last_address(&self, resource: &str) -> anyhow::Result<Option<String>> {
+        let sql = "SELECT endpoint FROM addresses WHERE resource = $1";
+        let rows = self.db.query(sql, vals![resource]).await?;
+        Ok(rows.first().map(|row| row.get(0)).transpose()?)
+    }
+
+    /// A number that changes when another process has written to the store.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn change_counter(&self) -> anyhow::Result<i64> {
+        Ok(self.db.change_counter().await?)
+    }
+
+    /// Closes the store; everything acknowledged is on disk.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+
+    async fn key(&self, resource: &Resource, slot: KeySlot) -> anyhow::Result<Secret> {
+        let first = match source(resource, slot) {
+            KeySource::Given { secret, .. } => return Ok(secret.clone()),
+            KeySource::Seeded(secret) => secret.clone(),
+            KeySource::Kept => generate_key(),
+        };
+        let read = "SELECT sealed FROM access_keys WHERE resource = $1 AND slot = $2";
+        let params = vals![resource.name.clone(), slot_name(slot)];
+        let mut rows = self.db.query(read, params.clone()).await?;
+        if rows.is_empty() {
+            // Another process may do the same at this moment: whoever comes first decides.
+            let sealed = self.master.seal(first.expose().as_bytes(), &place(resource, slot));
+            let insert = "INSERT INTO access_keys (resource, slot, sealed) VALUES ($1, $2, $3)
+                          ON CONFLICT (resource, slot) DO NOTHING";
+            let values = vals![resource.name.clone(), slot_name(slot), sealed];
+            self.db.execute(insert, values).await?;
+            rows = self.db.query(read, params).await?;
+        }
+        let row = rows.first().context("a key that was just stored is not there")?;
+        let sealed: Vec<u8> = row.get(0)?;
+        let key = self.master.open(&sealed, &place(resource, slot)).with_context(|| {
+            format!("the stored {} key of '{}' cannot be read", slot_name(slot), resource.name)
+        })?;
+        Ok(Secret::new(String::from_utf8(key).context("a stored key is not text")?))
+    }
+}
+
+/// Where sealed keys belong: a sealed text that was moved to another row does not open.
+fn place(resource: &Resource, slot: KeySlot) -> String {
+    format!("access-key/{}/{}", resource.name, slot_name(slot))
+}
+
+fn source(resource: &Resource, slot: KeySlot) -> &KeySource {
+    match slot {
+        KeySlot::Primary => &resource.primary_key,
+        KeySlot::Secondary => &resource.secondary_key,
+    }
+}
+
+fn slot_name(slot: KeySlot) -> &'static str {
+    match slot {
+        KeySlot::Primary => "primary",
+        KeySlot::Secondary => "secondary",
+    }
+}
+
+fn master_key(data: &Data) -> anyhow::Result<MasterKey> {
+    match &data.master_key {
+        // The configuration takes any text of 32 characters or more, so the key is its digest.
+        KeySource::Given { secret, .. } => {
+            let digest = digest(&SHA256, secret.expose().as_bytes());
+            let bytes = digest.as_ref().try_into().context("SHA-256 has 32 bytes")?;
+            Ok(MasterKey::from_bytes(bytes))
+        }
+        KeySource::Kept | KeySource::Seeded(_) => {
+            Ok(MasterKey::load_or_create(&data.folder.join("master.key"))?)
+        }
+    }
+}
+
+fn create_private(folder: &Path) -> anyhow::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder.create(folder).with_context(|| {
+        format!("cannot create the data folder {}; choose another with --data", folder.display())
+    })?;
+    // A data folder holds keys. Inside a checkout, git must not see it; a failure costs only that.
+    let ignore = folder.join(".gitignore");
+    if !ignore.exists() {
+        let _ = std::fs::write(ignore, "*\n");
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! Where everything meets: configuration and keys become resources, resources become services, and
+//! services become routes. No other place knows more than one service.
+
+use std::sync::Arc;
+
+use auth::KeyRing;
+use axum::Router;
+use axum::http::{Method, Uri};
+use axum::response::{IntoResponse as _, Response};
+use cluster::Backplane;
+use edge::{Envelope, Rejection};
+use gateway::{Gateway, QueueLimits};
+use kernel::{Clock, Error, ErrorKind};
+use prometheus_client::registry::Registry;
+use webpubsub::WebPubSub;
+
+use crate::addresses::Listening;
+use crate::config::{self, Config};
+use crate::key_store::KeyStore;
+
+/// A resource of the configuration and the keys that its service reads.
+pub struct Wired {
+    config: config::Resource,
+    service: Arc<webpubsub::Resource>,
+}
+
+/// The services, ready to be served.
+pub struct Services {
+    /// Every public route.
+    pub router: Router,
+    /// The resources, for key rotation.
+    pub resources: Vec<Wired>,
+}
+
+/// Starts the connection engine.
+///
+/// # Errors
+/// When the system gives no threads or event queues.
+pub fn gateway(
+    config: &config::Gateway,
+    clock: &Arc<dyn Clock>,
+    registry: &mut Registry,
+) -> std::io::Result<Gateway> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let settings = gateway::Settings {
+        shards: if config.shards == 0 { cores } else { config.shards },
+        max_message_bytes: config.max_message_bytes,
+        queue: QueueLimits {
+            bytes: config.outbound_queue_bytes,
+            frames: config.outbound_queue_messages,
+        },
+    };
+    Gateway::start(settings, clock, registry)
+}
+
+/// Builds every service over the engine.
+///
+/// # Errors
+/// When the keys of a resource cannot be read or made.
+pub async fn services(
+    config: &Config,
+    listening: Listening,
+    keys: &KeyStore,
+    gateway: Gateway,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Services> {
+    let mut resources = Vec::new();
+    for resource in &config.resources {
+        keys.remember_address(&resource.name, &listening.shown(resource)).await?;
+        let service = Arc::new(webpubsub::Resource {
+            name: resource.name.clone(),
+            hosts: resource.hosts.clone(),
+            endpoints: listening.endpoints(resource),
+            keys: KeyRing::new(keys.keys(resource).await?),
+            keep_alive_secs: u32::try_from(config.gateway.keep_alive.as_secs()).unwrap_or(u32::MAX),
+            max_message_bytes: config.gateway.max_message_bytes,
+        });
+        resources.push(Wired { config: resource.clone(), service });
+    }
+    let known = webpubsub::Resources::new(resources.iter().map(|it| Arc::clone(&it.service)));
+    let web_pubsub = WebPubSub::new(known, Backplane::local(gateway), clock);
+    // Services have paths such as "/:send", which an older syntax used for parameters.
+    let router = Router::new().without_v07_checks().merge(web_pubsub.router()).fallback(nobodys);
+    Ok(Services { router, resources })
+}
+
+impl Wired {
+    /// Takes over a key that another process has replaced.
+    ///
+    /// # Errors
+    /// When the store fails; the keys in force stay.
+    pub async fn reload_keys(&self, store: &KeyStore) -> anyhow::Result<()> {
+        let keys = store.keys(&self.config).await?;
+        let current = self.service.keys.current();
+        if keys.primary() != current.primary() || keys.secondary() != current.secondary() {
+            self.service.keys.replace(keys);
+            tracing::info!(resource = self.config.name, "access keys replaced");
+        }
+        Ok(())
+    }
+
+    /// The connection string with the primary key, for an address.
+    ///
+    /// # Errors
+    /// When the address is none.
+    pub fn connection_string(&self, endpoint: &str) -> anyhow::Result<kernel::Secret> {
+        let endpoint = wire::Endpoint::parse(endpoint)?;
+        let access_key = self.service.keys.current().primary().clone();
+        Ok(wire::ConnectionString { endpoint, access_key }.build())
+    }
+}
+
+async fn nobodys(method: Method, uri: Uri) -> Response {
+    if let Some(refusal) = WebPubSub::refuse_unknown(&method, &uri) {
+        return refusal;
+    }
+    let message = format!(
+        "No service here answers {method} {}. Web PubSub has /client/hubs/<hub> for WebSockets and \
+         /api/hubs/<hub>/… for REST calls.",
+        uri.path()
+    );
+    let error = Error::new(ErrorKind::NotFound, "Error.NotFound", message);
+    Rejection::new(error, Envelope::Text).into_response()
+}
