@@ -6,7 +6,7 @@
 //! | `rest` | `/api/…`: the data plane |
 //! | `session` | the state behind a connection, pure |
 //! | `protocol` | wire forms, pure |
-//! | `message`, `role`, `name` | the nouns |
+//! | `message`, `metadata`, `role`, `name` | the nouns |
 //! | `resource`, `service` | keys, hosts, and what the entrances share |
 //!
 //! Invariants: nothing here touches a socket or a clock of its own; data passes through as its
@@ -14,6 +14,7 @@
 
 mod connect;
 pub mod message;
+pub mod metadata;
 pub mod name;
 pub mod protocol;
 mod query;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use gateway::{Content, Variant};
 
+use crate::metadata::Metadata;
 use crate::protocol::Subprotocol;
 
 /// What a message carries. Every kind is kept as its sender wrote it; each receiver's protocol
@@ -40,6 +41,8 @@ pub struct Message {
     pub source: Source,
     /// What it carries.
     pub data: Data,
+    /// What travels along.
+    pub metadata: Metadata,
 }
 
 impl Content for Message {

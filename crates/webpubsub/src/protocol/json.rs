@@ -4,71 +4,22 @@
 //! Source: the JSON subprotocol reference and the parsing rules of the public emulator.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::message::{Data, Message, Source};
+use crate::metadata::Metadata;
 use crate::name;
+use crate::protocol::{ClientMessage, DecodeError, MAX_TTL_SECONDS};
 
 /// The name in the WebSocket handshake.
 pub const NAME: &str = "json.webpubsub.azure.v1";
-
-/// A message from a client.
-#[derive(Debug, PartialEq, Eq)]
-pub enum ClientMessage<'a> {
-    /// Join a group.
-    JoinGroup {
-        /// The group.
-        group: Cow<'a, str>,
-        /// Asks for an answer with this number.
-        ack_id: Option<u64>,
-    },
-    /// Leave a group.
-    LeaveGroup {
-        /// The group.
-        group: Cow<'a, str>,
-        /// Asks for an answer with this number.
-        ack_id: Option<u64>,
-    },
-    /// Publish to a group.
-    SendToGroup {
-        /// The group.
-        group: Cow<'a, str>,
-        /// Asks for an answer with this number.
-        ack_id: Option<u64>,
-        /// Whether the sending connection gets no copy.
-        no_echo: bool,
-        /// What to publish.
-        data: Data,
-    },
-    /// Tell the application's event handler.
-    Event {
-        /// The event's name.
-        event: Cow<'a, str>,
-        /// Asks for an answer with this number.
-        ack_id: Option<u64>,
-        /// What to tell.
-        data: Data,
-    },
-    /// Ask for a `pong`.
-    Ping,
-}
-
-/// Why a text is no message of this subprotocol.
-#[derive(Debug, PartialEq, Eq)]
-pub struct DecodeError(Cow<'static, str>);
-
-impl DecodeError {
-    /// The sentence for the close frame, at most 123 bytes.
-    pub fn reason(&self) -> String {
-        // The first half is what the emulated service says; the second says what was wrong.
-        format!("The client message is not a valid JSON protocol message. {}", self.0)
-    }
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -85,6 +36,10 @@ struct Envelope<'a> {
     data_type: Option<Cow<'a, str>>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
+    ttl_seconds: Option<u16>,
+    sequence_id: Option<u64>,
+    #[serde(default, deserialize_with = "metadata")]
+    metadata: Metadata,
 }
 
 /// Reads a message from a client.
@@ -92,54 +47,100 @@ struct Envelope<'a> {
 /// # Errors
 /// [`DecodeError`] when the text is not JSON, or not a message of this subprotocol.
 pub fn decode(text: &str) -> Result<ClientMessage<'_>, DecodeError> {
-    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| {
+    let mut envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| {
         // Line and column, not the text: payloads are repeated nowhere.
-        DecodeError(format!("At line {} column {}.", error.line(), error.column()).into())
+        DecodeError::json(format!("At line {} column {}.", error.line(), error.column()))
     })?;
     let ack_id = envelope.ack_id;
     match KINDS.iter().find(|kind| kind.eq_ignore_ascii_case(&envelope.kind)).copied() {
         Some("joinGroup") => Ok(ClientMessage::JoinGroup { group: envelope.group()?, ack_id }),
         Some("leaveGroup") => Ok(ClientMessage::LeaveGroup { group: envelope.group()?, ack_id }),
         Some("sendToGroup") => {
-            let (no_echo, data) = (envelope.no_echo.unwrap_or(false), envelope.data()?);
-            Ok(ClientMessage::SendToGroup { group: envelope.group()?, ack_id, no_echo, data })
+            let (no_echo, ttl_seconds) = (envelope.no_echo.unwrap_or(false), envelope.ttl_seconds);
+            if ttl_seconds.is_some_and(|ttl| ttl > MAX_TTL_SECONDS) {
+                return Err(DecodeError::json("'ttlSeconds' must be 0 to 300."));
+            }
+            let (data, metadata) = (envelope.data()?, std::mem::take(&mut envelope.metadata));
+            let group = envelope.group()?;
+            Ok(ClientMessage::SendToGroup { group, ack_id, no_echo, data, ttl_seconds, metadata })
         }
         Some("event") => {
-            let data = envelope.data()?;
-            Ok(ClientMessage::Event { event: envelope.event()?, ack_id, data })
+            let (data, metadata) = (envelope.data()?, std::mem::take(&mut envelope.metadata));
+            Ok(ClientMessage::Event { event: envelope.event()?, ack_id, data, metadata })
         }
+        Some("sequenceAck") => match envelope.sequence_id {
+            Some(sequence_id) => Ok(ClientMessage::SequenceAck { sequence_id }),
+            None => Err(DecodeError::json("'sequenceId' is missing.")),
+        },
         Some("ping") => Ok(ClientMessage::Ping),
-        _ => Err(DecodeError("Unknown type.".into())),
+        _ => Err(DecodeError::json("Unknown type.")),
     }
 }
 
-const KINDS: [&str; 5] = ["joinGroup", "leaveGroup", "sendToGroup", "event", "ping"];
+const KINDS: [&str; 6] = ["joinGroup", "leaveGroup", "sendToGroup", "event", "sequenceAck", "ping"];
+
+/// Reads an object of strings under the rules of [`Metadata`]; no key may stand twice.
+fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Metadata, D::Error> {
+    struct Pairs;
+
+    impl<'de> Visitor<'de> for Pairs {
+        type Value = Metadata;
+
+        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            out.write_str("an object of strings")
+        }
+
+        fn visit_unit<E>(self) -> Result<Metadata, E> {
+            Ok(Metadata::default())
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metadata, A::Error> {
+            let mut metadata = Metadata::default();
+            while let Some((key, value)) = map.next_entry::<Cow<'_, str>, Cow<'_, str>>()? {
+                if metadata.contains(&key) {
+                    return Err(de::Error::custom("a metadata key stands twice"));
+                }
+                metadata.insert(&key, &value).map_err(de::Error::custom)?;
+            }
+            Ok(metadata)
+        }
+    }
+
+    deserializer.deserialize_any(Pairs)
+}
 
 impl<'a> Envelope<'a> {
     fn group(self) -> Result<Cow<'a, str>, DecodeError> {
-        let group = self.group.ok_or(DecodeError("'group' is missing.".into()))?;
-        name::check_group(&group).map_err(|_| DecodeError("'group' is no group name.".into()))?;
+        let group = self.group.ok_or(DecodeError::json("'group' is missing."))?;
+        name::check_group(&group).map_err(|_| DecodeError::json("'group' is no group name."))?;
         Ok(group)
     }
 
     fn event(self) -> Result<Cow<'a, str>, DecodeError> {
-        let event = self.event.ok_or(DecodeError("'event' is missing.".into()))?;
+        let event = self.event.ok_or(DecodeError::json("'event' is missing."))?;
         if name::is_event(&event) {
             Ok(event)
         } else {
-            Err(DecodeError("'event' is no event name.".into()))
+            Err(DecodeError::json("'event' is no event name."))
         }
     }
 
     fn data(&self) -> Result<Data, DecodeError> {
-        let data = self.data.ok_or(DecodeError("'data' is missing.".into()))?.get();
+        let Some(data) = self.data else {
+            // Metadata may travel alone, with an empty text.
+            return match self.metadata.is_empty() {
+                true => Err(DecodeError::json("'data' is missing.")),
+                false => Ok(Data::Text("".into())),
+            };
+        };
+        let data = data.get();
         let text = || {
             serde_json::from_str::<Cow<'_, str>>(data)
-                .map_err(|_| DecodeError("'data' must be a string for this dataType.".into()))
+                .map_err(|_| DecodeError::json("'data' must be a string for this dataType."))
         };
         let bytes = || {
             let decoded = STANDARD.decode(text()?.as_bytes());
-            decoded.map(Bytes::from).map_err(|_| DecodeError("'data' is not base64.".into()))
+            decoded.map(Bytes::from).map_err(|_| DecodeError::json("'data' is not base64."))
         };
         let data_type = self.data_type.as_deref().unwrap_or("json");
         match DATA_TYPES.iter().find(|known| known.eq_ignore_ascii_case(data_type)).copied() {
@@ -147,7 +148,7 @@ impl<'a> Envelope<'a> {
             Some("text") => Ok(Data::Text(text()?.into())),
             Some("binary") => Ok(Data::Binary(bytes()?)),
             Some("protobuf") => Ok(Data::Protobuf(bytes()?)),
-            _ => Err(DecodeError("Unknown dataType.".into())),
+            _ => Err(DecodeError::json("Unknown dataType.")),
         }
     }
 }
@@ -216,6 +217,7 @@ pub fn message(message: &Message) -> Vec<u8> {
         Data::Binary(bytes) => ("binary", STANDARD.encode(bytes).into()),
         Data::Protobuf(bytes) => ("protobuf", STANDARD.encode(bytes).into()),
     };
+    put_metadata(&mut out, &message.metadata);
     out.extend_from_slice(br#","dataType":""#);
     out.extend_from_slice(data_type.as_bytes());
     out.extend_from_slice(br#"","data":"#);
@@ -225,6 +227,22 @@ pub fn message(message: &Message) -> Vec<u8> {
     }
     out.push(b'}');
     out
+}
+
+fn put_metadata(out: &mut Vec<u8>, metadata: &Metadata) {
+    if metadata.is_empty() {
+        return;
+    }
+    out.extend_from_slice(br#","metadata":{"#);
+    for (index, (key, value)) in metadata.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        put_string(out, key);
+        out.push(b':');
+        put_string(out, value);
+    }
+    out.push(b'}');
 }
 
 fn put_string(out: &mut Vec<u8>, text: &str) {

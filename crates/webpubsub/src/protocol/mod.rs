@@ -1,12 +1,19 @@
 //! The client subprotocols: bytes to values and back, nothing else.
 
+mod client_message;
 pub mod json;
+
+pub use client_message::{ClientMessage, DecodeError};
 
 use bytes::Bytes;
 use gateway::Variant;
 use gateway::frame::{self, OpCode};
 
 use crate::message::{Data, Message};
+
+/// The longest that a message may be kept for a reliable receiver (REST description and client
+/// specification).
+pub const MAX_TTL_SECONDS: u16 = 300;
 
 /// What a client speaks over its WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

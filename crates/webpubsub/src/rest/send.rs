@@ -12,6 +12,7 @@ use serde::de::IgnoredAny;
 use super::call::bad_request;
 use super::{Answer, Call};
 use crate::message::{Data, Message, Source};
+use crate::metadata::Metadata;
 use crate::service::WebPubSub;
 
 /// `POST /api/hubs/{hub}/:send`
@@ -72,10 +73,25 @@ async fn send(
     let data = kind.data(body)?;
     if let Some(audience) = audience {
         let target = Target { hub: call.hub, audience, excluded: call.excluded() };
-        let publication = Publication::new(Message { source, data });
+        let metadata = metadata(headers)?;
+        let publication = Publication::new(Message { source, data, metadata });
         service.backplane().publish(target, publication).await;
     }
     Ok(StatusCode::ACCEPTED)
+}
+
+/// The message's metadata: headers `X-WebPubSub-Metadata-<key>`; of a repeated one the last counts.
+fn metadata(headers: &HeaderMap) -> Result<Metadata> {
+    const PREFIX: &str = "x-webpubsub-metadata-";
+    let mut metadata = Metadata::default();
+    for (name, value) in headers {
+        let Some(key) = name.as_str().strip_prefix(PREFIX) else { continue };
+        let refuse = |rule: &str| bad_request(format!("The header {name} is refused: {rule}."));
+        let value = value.to_str().map_err(|_| refuse("its value is not printable ASCII"))?;
+        let last = value.rsplit(',').next().unwrap_or_default().trim();
+        metadata.insert(key, last).map_err(refuse)?;
+    }
+    Ok(metadata)
 }
 
 /// What a body's content type says it is.

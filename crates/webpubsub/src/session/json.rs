@@ -8,7 +8,7 @@ use kernel::Timestamp;
 
 use super::acks::AckHistory;
 use super::publish_to_group;
-use crate::protocol::json::{self, ClientMessage};
+use crate::protocol::{ClientMessage, json};
 use crate::role::{Permissions, Scope};
 
 /// The state of one connection.
@@ -34,6 +34,8 @@ impl JsonSession {
             Err(error) => return effects.push(Effect::Close(Close::new(1007, error.reason()))),
         };
         match message {
+            // Nothing is numbered for a client of this subprotocol.
+            ClientMessage::SequenceAck { .. } => {}
             ClientMessage::Ping => effects.push(send(json::pong())),
             ClientMessage::JoinGroup { group, ack_id } => self.once(ack_id, effects, |it, out| {
                 permit(&it.permissions.join_leave_group, "join", &group)?;
@@ -45,10 +47,11 @@ impl JsonSession {
                 out.push(Effect::Leave(group.into()));
                 Ok(())
             }),
-            ClientMessage::SendToGroup { group, ack_id, no_echo, data } => {
+            ClientMessage::SendToGroup { group, ack_id, no_echo, data, metadata, .. } => {
                 self.once(ack_id, effects, |it, out| {
                     permit(&it.permissions.send_to_group, "send to", &group)?;
-                    out.push(publish_to_group(&group, it.user.as_ref(), data, !no_echo));
+                    let user = it.user.as_ref();
+                    out.push(publish_to_group(&group, user, data, metadata, !no_echo));
                     Ok(())
                 });
             }

@@ -8,6 +8,7 @@ use kernel::Timestamp;
 
 use super::publish_to_group;
 use crate::message::Data;
+use crate::metadata::Metadata;
 use crate::role::Permissions;
 
 /// Where a simple client's frames go (`webpubsub_mode` in its URL).
@@ -41,7 +42,7 @@ impl SimpleSession {
         match &self.mode {
             SimpleMode::SendToGroup { group, no_echo } => {
                 if self.permissions.send_to_group.covers(group) {
-                    publish_to_group(group, self.user.as_ref(), data, !no_echo)
+                    publish_to_group(group, self.user.as_ref(), data, Metadata::default(), !no_echo)
                 } else {
                     // There is no ack to say it with, and silence would hide the mistake.
                     let reason = "The client does not have permission to send to the group.";

@@ -37,7 +37,11 @@ fn written(line: &str) -> Vec<u8> {
             let failure = second.split_once(' ');
             ack(first.parse().unwrap(), failure.map_or(Ok(()), Err))
         }
-        source => message(&Message { source: source_of(source), data: data_of(first, second) }),
+        source => message(&Message {
+            source: source_of(source),
+            data: data_of(first, second),
+            metadata: Metadata::default(),
+        }),
     }
 }
 
@@ -96,7 +100,7 @@ proptest! {
             group: group.clone().into(),
             user: user.clone().map(Into::into),
         };
-        let written = message(&Message { source, data: data.clone() });
+        let written = message(&Message { source, data: data.clone(), metadata: Metadata::default() });
         let value: Value = serde_json::from_slice(&written).unwrap();
         prop_assert_eq!(value["group"].as_str(), Some(&*group));
         prop_assert_eq!(value.get("fromUserId").and_then(Value::as_str), user.as_deref());
