@@ -6,7 +6,7 @@ import { readFile, readdir } from "node:fs/promises";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { PATIENCE_MS, within } from "./lib/deadline.mjs";
+import { PATIENCE_MS, eventually, within } from "./lib/deadline.mjs";
 import { request } from "./lib/http.mjs";
 import { BINARY, Server, temporaryFolder } from "./lib/server.mjs";
 import { tokenFor } from "./lib/token.mjs";
@@ -96,11 +96,12 @@ test("a second Ctrl-C exits at once", async (t) => {
   await within(PATIENCE_MS, "close frame of the drain", once(stubborn, "data"));
   server.interrupt();
   const asked = performance.now();
-  await within(PATIENCE_MS, "exit after the second Ctrl-C", server.exited);
+  const end = await within(PATIENCE_MS, "exit after the second Ctrl-C", server.exited);
   const took = performance.now() - asked;
   stubborn.destroy();
   t.diagnostic(`exit ${took.toFixed(0)} ms after the second Ctrl-C`);
   assert.ok(took < 1000, `it took ${took} ms`);
+  assert.deepEqual(end, { code: 130, signal: null }, "the drain was cut short, not finished");
 
   // Whatever was cut short, the data folder is fit for the next start.
   await (await Server.start({ data: folder.path })).stop();
@@ -137,6 +138,15 @@ test("a rotated key is the one that holds after a restart, and the old one is re
   const refused = await send(ready.https, first.accessKey, ca, "x");
   assert.equal(refused.status, 401);
   assert.match(refused.json().message, /rotated/);
+});
+
+test("a running server takes a rotated key over", async (t) => {
+  const server = await startFor(t);
+  const { stdout } = await run(BINARY, ["keys", "rotate", "local", "primary", "--data", server.data]);
+  const key = stdout.trim();
+  const status = async (signedWith) => (await send(server.ready.https, signedWith, server.ca, "x")).status;
+  await eventually("the new key holds", async () => (await status(key)) === 202);
+  assert.equal(await status(server.accessKey), 401);
 });
 
 test("each data folder has a certificate authority of its own", async (t) => {
