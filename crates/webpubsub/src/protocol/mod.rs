@@ -2,6 +2,7 @@
 
 mod client_message;
 pub mod json;
+pub mod protobuf;
 
 pub use client_message::{ClientMessage, DecodeError};
 
