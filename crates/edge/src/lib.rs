@@ -7,6 +7,7 @@
 //! - [`respond`]: the only place that turns a [`kernel::Error`] into an HTTP answer
 //! - [`body`]: reading a request body within a limit
 //! - [`upgrade`]: taking the socket out of an upgraded connection
+//! - [`outbound`]: the one guarded client for outgoing HTTP
 //! - [`admin`]: health, readiness, metrics
 //! - [`Tasks`]: the group that every spawned task belongs to
 //!
@@ -16,6 +17,7 @@
 pub mod admin;
 pub mod body;
 pub mod listen;
+pub mod outbound;
 mod panics;
 pub mod request;
 pub mod respond;

@@ -31,7 +31,7 @@ pub struct TlsError {
 }
 
 impl TlsError {
-    fn new(path: &Path, problem: impl Into<String>, cure: impl Into<String>) -> Self {
+    pub(crate) fn new(path: &Path, problem: impl Into<String>, cure: impl Into<String>) -> Self {
         Self { path: path.to_owned(), problem: problem.into(), cure: cure.into() }
     }
 
@@ -108,7 +108,7 @@ const EXPECTED_KEY: &str = "give a PEM file with one private key that is not enc
                             (-----BEGIN PRIVATE KEY-----)";
 
 /// The certificates of a PEM file; at least one.
-fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = read(path)?;
     let chain: Vec<_> =
         CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(|cause| {
@@ -133,6 +133,6 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     })
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
