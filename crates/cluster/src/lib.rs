@@ -4,9 +4,11 @@
 //! connection lives. Today there is one node and every call goes to its own gateway; a cluster of
 //! nodes comes behind the same calls.
 
+use std::any::Any;
+
 use gateway::{
-    Audience, Close, ConnectionId, Gateway, GroupChange, HubId, Opening, Publication, Reservation,
-    ShuttingDown, Target,
+    Audience, Close, ConnectionId, Gateway, GroupChange, HubId, Listed, Opening, Page, Publication,
+    Reservation, ShuttingDown, Target,
 };
 
 /// All connections of the installation, as services see them. Cheap to clone.
@@ -44,9 +46,29 @@ impl Backplane {
         self.local.publish(target, publication).await;
     }
 
-    /// Changes the groups of every connection in an audience; returns how many there were.
-    pub async fn regroup(&self, hub: HubId, audience: Audience, change: GroupChange) -> usize {
-        self.local.regroup(hub, audience, change).await
+    /// Makes a reliable connection ready for another socket; see [`Gateway::recover`].
+    pub async fn recover(&self, hub: HubId, id: ConnectionId) -> Option<Reservation> {
+        self.local.recover(hub, id).await
+    }
+
+    /// Changes the groups of the connections of `target`; returns how many there were.
+    pub async fn regroup(&self, target: Target, change: GroupChange) -> usize {
+        self.local.regroup(target, change).await
+    }
+
+    /// One page of an audience's connections, in the order of their names.
+    pub async fn list(&self, hub: HubId, audience: Audience, page: Page) -> Vec<Listed> {
+        self.local.list(hub, audience, page).await
+    }
+
+    /// Gives an instruction to the session of a connection; see [`Gateway::instruct`].
+    pub async fn instruct(
+        &self,
+        hub: HubId,
+        id: ConnectionId,
+        instruction: Box<dyn Any + Send>,
+    ) -> Option<bool> {
+        self.local.instruct(hub, id, instruction).await
     }
 
     /// Closes the connections of `target`; returns how many there were.

@@ -1,8 +1,11 @@
 //! Who a message is for.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::id::{ConnectionId, HubId};
+use crate::membership::{Key, Memberships};
+use crate::publication::Variant;
 
 /// A set of connections of one hub.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -26,12 +29,51 @@ pub struct Target {
     pub audience: Audience,
     /// Those of the set that are left out.
     pub excluded: Vec<ConnectionId>,
+    /// What the others must fulfil.
+    pub filter: Option<Arc<dyn Filter>>,
+}
+
+/// A condition on receivers.
+pub trait Filter: fmt::Debug + Send + Sync {
+    /// Whether a connection fulfils it. Runs on a shard's thread for each connection of the
+    /// audience.
+    fn admits(&self, candidate: &Candidate<'_>) -> bool;
+}
+
+/// A connection that a [`Filter`] judges.
+pub struct Candidate<'a> {
+    /// Its name.
+    pub id: ConnectionId,
+    /// Whom it belongs to.
+    pub user: Option<&'a str>,
+    /// Its wire form.
+    pub variant: Variant,
+    /// Its groups.
+    pub groups: Groups<'a>,
+}
+
+/// The groups of a connection.
+pub struct Groups<'a> {
+    pub(crate) memberships: &'a Memberships,
+    pub(crate) key: Key,
+}
+
+impl Groups<'_> {
+    /// Whether the connection is in a group.
+    pub fn contains(&self, group: &str) -> bool {
+        self.iter().any(|own| own == group)
+    }
+
+    /// The groups' names, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.memberships.groups_of(self.key)
+    }
 }
 
 impl Target {
     /// The whole of `audience`.
     pub fn all(hub: HubId, audience: Audience) -> Self {
-        Self { hub, audience, excluded: Vec::new() }
+        Self { hub, audience, excluded: Vec::new(), filter: None }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One client connection as its shard holds it.
 
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -9,16 +10,21 @@ use crate::batch::Place;
 use crate::id::{ConnectionId, HubId};
 use crate::publication::Variant;
 use crate::reader::Reader;
+use crate::replay::Replay;
 use crate::session::Session;
 use crate::transport::Transport;
 
-/// Where a connection stands in its life. It only moves forward.
+/// Where a connection stands in its life. It only moves forward, but for a reliable one, which goes
+/// between `Open` and `Detached`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Registered, so that nothing published from now on is missed; its socket has yet to arrive.
     Reserved,
     /// Talking.
     Open,
+    /// Reliable and without a socket: it may be recovered within the window, and what is published
+    /// meanwhile waits in its replay buffer.
+    Detached,
     /// We have sent a close frame and wait for the peer's.
     Closing,
     /// Both close frames are exchanged; it goes when the last byte is written.
@@ -28,7 +34,7 @@ pub(crate) enum Phase {
 impl Phase {
     /// Whether the connection counts: receives publications, exists, can be closed.
     pub(crate) fn is_live(self) -> bool {
-        matches!(self, Self::Reserved | Self::Open)
+        matches!(self, Self::Reserved | Self::Open | Self::Detached)
     }
 }
 
@@ -46,6 +52,7 @@ pub(crate) enum Written {
 pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) hub: HubId,
+    pub(crate) user: Option<Arc<str>>,
     pub(crate) variant: Variant,
     pub(crate) phase: Phase,
     /// What this turn will write.
@@ -54,12 +61,15 @@ pub(crate) struct Connection {
     pub(crate) unanswered_pings: u8,
     /// Set when the peer broke the framing: what it sends from then on means nothing.
     pub(crate) deaf: bool,
-    /// Tells this connection from an earlier one with the same key.
+    /// Set while the session wants nothing to be read.
+    pub(crate) paused: bool,
+    /// Tells this connection, or this socket of it, from an earlier one with the same key.
     pub(crate) generation: u32,
     pub(crate) keep_alive_secs: u32,
     pub(crate) transport: Option<Transport>,
     pub(crate) reader: Reader,
     pub(crate) backlog: Backlog,
+    pub(crate) replay: Option<Box<Replay>>,
     pub(crate) session: Box<dyn Session>,
 }
 

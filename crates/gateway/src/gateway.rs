@@ -1,5 +1,6 @@
 //! The engine's handle: starts the shards and routes to them.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +15,7 @@ use crate::audience::{Audience, Target};
 use crate::backlog::QueueLimits;
 use crate::directory::{Directory, MAX_SHARDS, ShardSet};
 use crate::id::{ConnectionId, HubId};
-use crate::inbox::{Command, Delivery, GroupChange, Inbox, Opening};
+use crate::inbox::{Command, Delivery, GroupChange, Inbox, Listed, Opening, Page};
 use crate::metrics::Metrics;
 use crate::publication::Publication;
 use crate::session::Close;
@@ -173,16 +174,28 @@ impl Gateway {
         links.push_to(shards, || Command::Publish(Arc::clone(&delivery)));
     }
 
-    /// Changes the groups of every connection in an audience; returns how many there were.
-    pub async fn regroup(&self, hub: HubId, audience: Audience, change: GroupChange) -> usize {
-        let shards = self.0.links.shards_with(hub, &audience);
+    /// Makes a reliable connection ready for another socket, which follows through the
+    /// [`Reservation`]. `None` when there is no such connection, or none that can be recovered. The
+    /// newest recovery wins: a socket that the connection still has is dropped.
+    pub async fn recover(&self, hub: HubId, id: ConnectionId) -> Option<Reservation> {
+        let inbox = self.0.links.inboxes.get(usize::from(id.shard()))?;
+        let (reply, recovered) = oneshot::channel();
+        inbox.push(Command::Recover { hub, id, reply });
+        let links = Arc::clone(&self.0.links);
+        recovered.await.ok()?.then_some(Reservation { links, id, open: true })
+    }
+
+    /// Changes the groups of the connections of `target`; returns how many there were.
+    pub async fn regroup(&self, target: Target, change: GroupChange) -> usize {
+        let shards = self.0.links.shards_of(&target);
         self.ask(shards, |reply| Command::Regroup {
-            hub,
-            audience: audience.clone(),
+            target: target.clone(),
             change: change.clone(),
             reply,
         })
         .await
+        .into_iter()
+        .sum()
     }
 
     /// Closes the connections of `target`; returns how many there were.
@@ -194,13 +207,40 @@ impl Gateway {
             reply,
         })
         .await
+        .into_iter()
+        .sum()
     }
 
     /// How many connections an audience has.
     pub async fn count(&self, hub: HubId, audience: Audience) -> usize {
         let shards = self.0.links.shards_with(hub, &audience);
         let audience = &audience;
-        self.ask(shards, |reply| Command::Count { hub, audience: audience.clone(), reply }).await
+        let count = |reply| Command::Count { hub, audience: audience.clone(), reply };
+        self.ask(shards, count).await.into_iter().sum()
+    }
+
+    /// One page of an audience's connections, in the order of their names.
+    pub async fn list(&self, hub: HubId, audience: Audience, page: Page) -> Vec<Listed> {
+        let shards = self.0.links.shards_with(hub, &audience);
+        let list = |reply| Command::List { hub, audience: audience.clone(), page, reply };
+        let mut found = self.ask(shards, list).await.concat();
+        found.sort_unstable_by_key(|listed| listed.id);
+        found.truncate(page.limit);
+        found
+    }
+
+    /// Gives an instruction to the session of a connection; `None` when there is no such connection,
+    /// else what [`crate::Session::instruct`] answered.
+    pub async fn instruct(
+        &self,
+        hub: HubId,
+        id: ConnectionId,
+        instruction: Box<dyn Any + Send>,
+    ) -> Option<bool> {
+        let inbox = self.0.links.inboxes.get(usize::from(id.shard()))?;
+        let (reply, answer) = oneshot::channel();
+        inbox.push(Command::Instruct { hub, id, instruction, reply });
+        answer.await.ok().flatten()
     }
 
     /// Closes every connection with `close` and waits until all are gone.
@@ -242,13 +282,15 @@ impl Gateway {
         }
     }
 
-    async fn ask(
+    /// Asks several shards the same and collects their answers. A shard that has ended, and so has
+    /// no connections left, gives none.
+    async fn ask<T>(
         &self,
         shards: ShardSet,
-        mut command: impl FnMut(oneshot::Sender<usize>) -> Command,
-    ) -> usize {
+        mut command: impl FnMut(oneshot::Sender<T>) -> Command,
+    ) -> Vec<T> {
         if shards == 0 {
-            return 0;
+            return Vec::new();
         }
         self.room().await;
         let mut answers = Vec::new();
@@ -257,12 +299,11 @@ impl Gateway {
             answers.push(answer);
             command(reply)
         });
-        let mut sum = 0;
+        let mut collected = Vec::with_capacity(answers.len());
         for answer in answers {
-            // A shard that has ended has no connections left.
-            sum += answer.await.unwrap_or(0);
+            collected.extend(answer.await.ok());
         }
-        sum
+        collected
     }
 }
 

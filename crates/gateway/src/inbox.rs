@@ -1,5 +1,6 @@
 //! What other threads ask of a shard.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,8 +8,8 @@ use tokio::sync::oneshot;
 
 use crate::audience::{Audience, Target};
 use crate::id::{ConnectionId, HubId};
-use crate::publication::Publication;
-use crate::publication::Variant;
+use crate::publication::{Publication, Variant};
+use crate::replay::Numbering;
 use crate::session::{Close, Session};
 use crate::transport::Socket;
 
@@ -32,6 +33,9 @@ pub struct Opening {
     pub variant: Variant,
     /// Seconds between keep-alive pings.
     pub keep_alive_secs: u32,
+    /// For a reliable protocol, how it numbers messages. Such a connection outlives its socket for
+    /// a while, and what the client has not acknowledged is sent again on the next one.
+    pub reliable: Option<Numbering>,
     /// Its protocol.
     pub session: Box<dyn Session>,
 }
@@ -53,15 +57,38 @@ pub enum GroupChange {
     LeaveAll,
 }
 
+/// A part of a listing, in the order of connection names.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Names up to this one have been listed.
+    pub after: Option<ConnectionId>,
+    /// The most connections wanted.
+    pub limit: usize,
+}
+
+/// A connection in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub id: ConnectionId,
+    /// Whom it belongs to.
+    pub user: Option<Arc<str>>,
+}
+
 /// One request to a shard. Replies carry the number of connections concerned.
 pub(crate) enum Command {
     Open(Box<Opening>, oneshot::Sender<()>),
     Attach(ConnectionId, Box<Socket>),
     Abandon(ConnectionId),
     Publish(Arc<Delivery>),
-    Regroup {
+    /// Makes a reliable connection ready for another socket; answers whether it can be.
+    Recover {
         hub: HubId,
-        audience: Audience,
+        id: ConnectionId,
+        reply: oneshot::Sender<bool>,
+    },
+    Regroup {
+        target: Target,
         change: GroupChange,
         reply: oneshot::Sender<usize>,
     },
@@ -74,6 +101,18 @@ pub(crate) enum Command {
         hub: HubId,
         audience: Audience,
         reply: oneshot::Sender<usize>,
+    },
+    List {
+        hub: HubId,
+        audience: Audience,
+        page: Page,
+        reply: oneshot::Sender<Vec<Listed>>,
+    },
+    Instruct {
+        hub: HubId,
+        id: ConnectionId,
+        instruction: Box<dyn Any + Send>,
+        reply: oneshot::Sender<Option<bool>>,
     },
     /// Close everything with this reason, take no more, and end when the last connection is gone.
     Drain(Close),

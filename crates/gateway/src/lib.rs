@@ -10,7 +10,7 @@
 //! | [`session`](Session) | the seam to protocols: inputs and effects |
 //! | `publication` | a message, encoded at most once per wire form |
 //! | `audience`, `membership`, `directory` | who receives: named, per shard, over all shards |
-//! | `batch`, `backlog` | what is written this turn; what a slow socket would not take |
+//! | `batch`, `backlog`, `replay` | what is written this turn; what a slow socket would not take; what a reliable client has not acknowledged |
 //! | `shard` | the event loop |
 //! | `gateway` | the handle |
 //!
@@ -31,19 +31,21 @@ mod membership;
 mod metrics;
 mod publication;
 mod reader;
+mod replay;
 mod session;
 mod shard;
 mod transport;
 mod wheel;
 
-pub use audience::{Audience, Target};
+pub use audience::{Audience, Candidate, Filter, Groups, Target};
 pub use backlog::QueueLimits;
 pub use gateway::{Gateway, Reservation, Settings, ShuttingDown};
 pub use id::{ConnectionId, HubId};
-pub use inbox::{GroupChange, Opening};
+pub use inbox::{GroupChange, Listed, Opening, Page};
 pub use publication::{Content, Publication, Variant};
 pub use reader::{Event, Reader};
-pub use session::{Close, Effect, Input, Session};
+pub use replay::Numbering;
+pub use session::{Close, Effect, Input, Raised, Session};
 pub use transport::Socket;
 
 #[cfg(test)]

@@ -120,6 +120,15 @@ impl Memberships {
         }
     }
 
+    /// The groups that a connection is in.
+    pub(crate) fn groups_of(&self, key: Key) -> impl Iterator<Item = &str> {
+        let places = self.places.get(key as usize).map_or(&[][..], Vec::as_slice);
+        places.iter().filter_map(|place| match &self.lists[place.list as usize].name {
+            Name::Group(name) => Some(&**name),
+            Name::Everyone | Name::User(_) => None,
+        })
+    }
+
     /// Removes a connection from everything.
     pub(crate) fn remove_connection(&mut self, key: Key) {
         while self.places.get(key as usize).is_some_and(|places| !places.is_empty()) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use kernel::Timestamp;
 
 /// A wire form that several connections share: subprotocol and frame type together. Services number
 /// their own, from zero, below [`Variant::LIMIT`].
@@ -35,8 +36,9 @@ impl Variant {
 
 /// What a service publishes.
 pub trait Content: Send + Sync + 'static {
-    /// The whole WebSocket frame (see [`crate::frame`]) in one wire form. Called at most once for
-    /// each form that a receiver has, on a shard's thread.
+    /// The whole WebSocket frame (see [`crate::frame`]) in one wire form; for the form of a reliable
+    /// protocol the body that its [`crate::Numbering`] completes. Called at most once for each form
+    /// that a receiver has, on a shard's thread.
     fn encode(&self, variant: Variant) -> Bytes;
 }
 
@@ -46,13 +48,24 @@ pub struct Publication(Arc<Inner>);
 
 struct Inner {
     content: Box<dyn Content>,
+    expires: Option<Timestamp>,
     frames: [OnceLock<Bytes>; Variant::LIMIT as usize],
 }
 
 impl Publication {
     /// A message that nobody has encoded yet.
     pub fn new(content: impl Content) -> Self {
-        Self(Arc::new(Inner { content: Box::new(content), frames: Default::default() }))
+        Self::expiring(content, None)
+    }
+
+    /// A message that is not worth sending again after a moment; see [`Self::expires`].
+    pub fn expiring(content: impl Content, expires: Option<Timestamp>) -> Self {
+        Self(Arc::new(Inner { content: Box::new(content), expires, frames: Default::default() }))
+    }
+
+    /// When a copy that waits for a reliable receiver is dropped; `None` for never.
+    pub(crate) fn expires(&self) -> Option<Timestamp> {
+        self.0.expires
     }
 
     /// The frame for one wire form, and whether this call was the one that encoded it.

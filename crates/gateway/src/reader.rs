@@ -250,6 +250,23 @@ mod tests {
         assert_eq!((result, count), (Ok(()), 1));
     }
 
+    #[test]
+    fn the_fuzzing_corpus_reads_the_same_wherever_it_is_cut() {
+        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/frame_reader");
+        let mut seen_in_all = 0;
+        for file in std::fs::read_dir(corpus).unwrap() {
+            let path = file.unwrap().path();
+            let bytes = std::fs::read(&path).unwrap();
+            let (seen, result, _) = transcript(&bytes, &[]);
+            for cut in 0..bytes.len() {
+                let (seen_cut, result_cut, _) = transcript(&bytes, &[cut]);
+                assert_eq!((&seen_cut, result_cut), (&seen, result), "{path:?} cut at {cut}");
+            }
+            seen_in_all += seen.len();
+        }
+        assert!(seen_in_all > 0, "the corpus holds whole messages");
+    }
+
     proptest! {
         #[test]
         fn cuts_do_not_change_what_is_read(

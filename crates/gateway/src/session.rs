@@ -3,6 +3,9 @@
 //! A session is a pure state machine behind one connection: messages in, effects out. It knows no
 //! socket, no clock and no other connection, so it is tested without any of them.
 
+use std::any::Any;
+use std::fmt;
+
 use bytes::Bytes;
 use kernel::Timestamp;
 
@@ -20,6 +23,11 @@ pub enum Input<'a> {
     Binary(&'a [u8]),
     /// The service is about to close the connection. What the session sends now still goes out.
     Closing(&'a Close),
+    /// A reliable connection has a socket again. What the session sends now goes out before
+    /// everything that is sent again.
+    Recovered,
+    /// The connection is gone for good, for this reason. Only [`Effect::Raise`] has a meaning now.
+    Ended(&'a str),
 }
 
 /// What must happen next. Effects are carried out in the order they were pushed.
@@ -40,8 +48,23 @@ pub enum Effect {
         /// Whether this connection gets its own copy when it is in the audience.
         echo: bool,
     },
+    /// The client has everything up to this sequence id (reliable protocols).
+    Acknowledge(u64),
+    /// Read no more from the client until [`Effect::Resume`]; what has been read already still comes.
+    Pause,
+    /// Read again.
+    Resume,
+    /// Hand something to the world outside the engine.
+    Raise(Box<dyn Raised>),
     /// Close this connection.
     Close(Close),
+}
+
+/// Something that a session hands to its service, such as an event for the application.
+pub trait Raised: fmt::Debug + Send {
+    /// Takes it out of the engine. Runs on the shard's thread, so it must neither block nor take
+    /// long.
+    fn raise(self: Box<Self>);
 }
 
 /// Why a connection is closed by the service.
@@ -65,4 +88,16 @@ pub trait Session: Send {
     /// Applies one input and appends what must now happen. Total: a violation of the protocol is an
     /// [`Effect::Close`], not an error.
     fn step(&mut self, now: Timestamp, input: Input<'_>, effects: &mut Vec<Effect>);
+
+    /// Takes an instruction of its own service (see [`crate::Gateway::instruct`]) and answers yes or
+    /// no; what either means is between the two.
+    fn instruct(
+        &mut self,
+        now: Timestamp,
+        instruction: Box<dyn Any + Send>,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let _ = (now, instruction, effects);
+        false
+    }
 }

@@ -93,6 +93,7 @@ async fn connect(service: &WebPubSub, hub: &str, mut parts: Parts) -> Result<Res
         groups: claims.groups.iter().map(|group| group.as_str().into()).collect(),
         variant: subprotocol.variant(),
         keep_alive_secs: resource.keep_alive_secs,
+        reliable: None,
         session: session(subprotocol, id, &claims, &query)?,
     };
     let reservation = service.backplane().open(opening).await.map_err(|_| shutting_down())?;

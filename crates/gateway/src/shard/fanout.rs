@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Shard;
+use super::{Shard, admits};
 use crate::batch::{Place, Stamped};
 use crate::connection::{Phase, Written};
 use crate::inbox::{Command, Delivery};
 use crate::membership::Key;
 use crate::publication::Variant;
+use crate::replay::Full;
+use crate::session::Close;
 
 /// A turn that would join more than this is written early.
 const HEAVY_TURN_BYTES: usize = 16 << 20;
@@ -36,22 +38,50 @@ impl Shard {
             target.excluded.iter().filter_map(|id| self.ids.get(id).copied()).collect();
         let wanted = |key: &Key| Some(*key) != skip && !excluded.contains(key);
 
-        // The frame of each wire form, begun when its first receiver turns up.
-        let mut stamps: [Option<Stamped>; Variant::LIMIT as usize] = Default::default();
+        // The frame of each wire form, begun when its first receiver turns up. For a reliable form
+        // it is that of one sequence id: receivers that joined together share their numbers.
+        let mut stamps: [Option<(u64, Stamped)>; Variant::LIMIT as usize] = Default::default();
         let (mut deliveries, mut encodings) = (0, 0);
+        let mut overflowed = Vec::new();
+        let publication = &delivery.publication;
         let Self { connections, batches, dirty, memberships, .. } = self;
         let hand_over = |key: Key| {
             let connection = &mut connections[key as usize];
-            let stamped = stamps[connection.variant.index()].get_or_insert_with(|| {
-                let (frame, encoded_now) = delivery.publication.frame(connection.variant);
-                encodings += u64::from(encoded_now);
-                batches.stamp(frame.clone())
-            });
-            if connection.place == Place::EMPTY {
-                dirty.push(key);
+            if let Some(filter) = target.filter.as_deref()
+                && !admits(filter, key, connection, memberships)
+            {
+                return;
             }
-            connection.place = batches.append(connection.place, stamped);
             deliveries += 1;
+            let mut body = || {
+                let (frame, encoded_now) = publication.frame(connection.variant);
+                encodings += u64::from(encoded_now);
+                frame
+            };
+            let mut sequence_id = 0;
+            if let Some(replay) = &mut connection.replay {
+                match replay.push(body(), publication.expires()) {
+                    Ok(next) => sequence_id = next,
+                    Err(Full) => return overflowed.push(key),
+                }
+                if connection.phase == Phase::Detached {
+                    return;
+                }
+            }
+            let stamp = &mut stamps[connection.variant.index()];
+            if stamp.as_ref().is_none_or(|(numbered, _)| *numbered != sequence_id) {
+                let frame = match &connection.replay {
+                    Some(replay) => replay.frame(body(), sequence_id),
+                    None => body().clone(),
+                };
+                *stamp = Some((sequence_id, batches.stamp(frame)));
+            }
+            if let Some((_, stamped)) = stamp {
+                if connection.place == Place::EMPTY {
+                    dirty.push(key);
+                }
+                connection.place = batches.append(connection.place, stamped);
+            }
         };
         match target.audience.roll() {
             Ok(roll) => {
@@ -63,6 +93,10 @@ impl Shard {
         self.metrics.publications.inc();
         self.metrics.encodings.inc_by(encodings);
         self.metrics.deliveries.inc_by(deliveries);
+        for key in overflowed {
+            self.metrics.slow_closes.inc();
+            self.close(key, &Close::new(1008, "The reliable message buffer is full."));
+        }
     }
 
     /// Queues one frame for one connection.
@@ -102,7 +136,7 @@ impl Shard {
                 Written::Bytes(count) => bytes_out += count,
                 Written::Overflow => self.close_slow(key),
                 Written::Failed => {
-                    self.remove(key, "the TCP connection broke");
+                    self.lose(key, "the TCP connection broke");
                     continue;
                 }
             }
@@ -127,7 +161,7 @@ impl Shard {
                 self.metrics.bytes_out.inc_by(count as u64);
                 self.remove_if_ended(key);
             }
-            Written::Overflow | Written::Failed => self.remove(key, "the TCP connection broke"),
+            Written::Overflow | Written::Failed => self.lose(key, "the TCP connection broke"),
         }
     }
 

@@ -11,13 +11,16 @@ use crate::backlog::Backlog;
 use crate::batch::Place;
 use crate::connection::{Connection, Phase};
 use crate::frame;
-use crate::id::ConnectionId;
+use crate::id::{ConnectionId, HubId};
 use crate::inbox::Opening;
 use crate::membership::Key;
 use crate::reader::Reader;
+use crate::replay::Replay;
 use crate::session::{Close, Effect, Input};
 use crate::transport::{Socket, Transport};
 
+/// How long a reliable connection without a socket is kept (client specification).
+const RECOVERY_WINDOW: Duration = Duration::from_secs(30);
 /// How long a peer may take to answer our close frame or to read its own echo.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 /// So many pings in a row without a sign of life end a connection: one lost second of a busy client
@@ -35,29 +38,36 @@ pub(super) struct Alarm {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
+    /// Ping a quiet peer.
     KeepAlive,
+    /// A closing handshake has taken too long.
     GiveUp,
+    /// A detached connection's window has passed.
+    Expire,
 }
 
 impl Shard {
     /// Registers a connection, before the client is told that its handshake succeeded: whatever is
     /// published from that moment on reaches it.
     pub(super) fn open(&mut self, opening: Opening) {
-        let Opening { id, hub, user, groups, variant, keep_alive_secs, session } = opening;
-        self.generations = self.generations.wrapping_add(1);
+        let Opening { id, hub, user, groups, variant, keep_alive_secs, reliable, session } =
+            opening;
         let connection = Connection {
             id,
             hub,
+            user: user.clone(),
             variant,
             phase: Phase::Reserved,
             place: Place::EMPTY,
             unanswered_pings: 0,
             deaf: false,
-            generation: self.generations,
+            paused: false,
+            generation: self.next_generation(),
             keep_alive_secs,
             transport: None,
             reader: Reader::default(),
             backlog: Backlog::default(),
+            replay: reliable.map(|numbering| Box::new(Replay::new(numbering))),
             session,
         };
         let key = Key::try_from(self.connections.insert(connection))
@@ -91,10 +101,13 @@ impl Shard {
             tracing::error!(connection = %id, %error, "cannot watch the socket of a connection");
             return self.remove(key, "its socket could not be watched");
         }
+        self.detach(key);
         let connection = &mut self.connections[key as usize];
         connection.transport = Some(transport);
-        if connection.phase == Phase::Reserved {
-            connection.phase = Phase::Open;
+        match connection.phase {
+            Phase::Reserved => connection.phase = Phase::Open,
+            Phase::Detached => self.reattach(key),
+            Phase::Open | Phase::Closing | Phase::Ending => {}
         }
         // What was queued while there was no socket leaves with this turn's flush, or now.
         self.on_writable(key);
@@ -106,10 +119,61 @@ impl Shard {
         self.read(Ready { key, hung_up: false });
     }
 
+    /// Makes a reliable connection ready for another socket. One that it still has is dropped: the
+    /// client would not ask if that one worked.
+    pub(super) fn recover(&mut self, hub: HubId, id: ConnectionId) -> bool {
+        let Some(key) = self.live_key(hub, id) else { return false };
+        self.detach(key);
+        self.connections[key as usize].phase == Phase::Detached
+    }
+
+    /// Takes the socket from a reliable connection and gives it time to come back with another.
+    fn detach(&mut self, key: Key) {
+        let generation = self.next_generation();
+        let connection = &mut self.connections[key as usize];
+        if connection.phase != Phase::Open || connection.replay.is_none() {
+            return;
+        }
+        connection.phase = Phase::Detached;
+        connection.generation = generation;
+        connection.place = Place::EMPTY;
+        connection.transport = None;
+        connection.reader = Reader::default();
+        connection.backlog = Backlog::default();
+        connection.unanswered_pings = 0;
+        self.set_alarm(key, RECOVERY_WINDOW, Purpose::Expire);
+    }
+
+    /// Goes on with a recovered connection: everything unacknowledged first, in order.
+    fn reattach(&mut self, key: Key) {
+        let generation = self.next_generation();
+        let connection = &mut self.connections[key as usize];
+        connection.phase = Phase::Open;
+        connection.generation = generation;
+        let keep_alive = Duration::from_secs(connection.keep_alive_secs.into());
+        connection.session.step(self.now, Input::Recovered, &mut self.effects);
+        let now = self.now;
+        let again: Vec<Bytes> =
+            connection.replay.iter().flat_map(|replay| replay.unacknowledged(now)).collect();
+        self.set_alarm(key, keep_alive, Purpose::KeepAlive);
+        self.apply_effects(key);
+        again.into_iter().for_each(|frame| self.send(key, frame));
+    }
+
+    /// Ends a connection whose socket is gone, unless it is reliable and may come back.
+    pub(super) fn lose(&mut self, key: Key, why: &str) {
+        if self.connections.contains(key as usize) {
+            self.detach(key);
+            if self.connections[key as usize].phase != Phase::Detached {
+                self.remove(key, why);
+            }
+        }
+    }
+
     /// Forgets a registered connection whose socket never came.
     pub(super) fn abandon(&mut self, id: ConnectionId) {
         if let Some(&key) = self.ids.get(&id)
-            && self.connections[key as usize].transport.is_none()
+            && self.connections[key as usize].phase == Phase::Reserved
         {
             self.remove(key, "its handshake was not completed");
         }
@@ -118,6 +182,9 @@ impl Shard {
     /// Begins the closing handshake; what the session has to say before goes out first.
     pub(super) fn close(&mut self, key: Key, close: &Close) {
         let Some(connection) = self.connections.get_mut(key as usize) else { return };
+        if connection.phase == Phase::Detached {
+            return self.remove(key, &close.reason);
+        }
         if !connection.phase.is_live() {
             return;
         }
@@ -170,7 +237,8 @@ impl Shard {
                 connection.phase = Phase::Ending;
                 self.on_writable(key);
             }
-            Phase::Ending => {}
+            // Without a socket nobody can have sent it; after the first one it means nothing.
+            Phase::Detached | Phase::Ending => {}
         }
     }
 
@@ -189,6 +257,13 @@ impl Shard {
         }
         self.memberships.remove_connection(key);
         self.ids.remove(&connection.id);
+        let mut effects = Vec::new();
+        connection.session.step(self.now, Input::Ended(why), &mut effects);
+        for effect in effects {
+            if let Effect::Raise(raised) = effect {
+                raised.raise();
+            }
+        }
         self.metrics.connections.dec();
         tracing::debug!(connection = %connection.id, why, "connection ended");
     }
@@ -213,10 +288,11 @@ impl Shard {
                 Purpose::GiveUp => {
                     self.remove(alarm.key, "the peer did not finish the closing handshake")
                 }
+                Purpose::Expire => self.remove(alarm.key, "it did not come back in time"),
                 Purpose::KeepAlive if !connection.phase.is_live() => {}
                 Purpose::KeepAlive if connection.unanswered_pings >= UNANSWERED_PINGS => {
                     self.metrics.silent_closes.inc();
-                    self.remove(alarm.key, "it answered no ping");
+                    self.lose(alarm.key, "it answered no ping");
                 }
                 Purpose::KeepAlive => {
                     let interval = Duration::from_secs(connection.keep_alive_secs.into());
@@ -228,6 +304,11 @@ impl Shard {
                 }
             }
         }
+    }
+
+    fn next_generation(&mut self) -> u32 {
+        self.generations = self.generations.wrapping_add(1);
+        self.generations
     }
 
     fn set_alarm(&mut self, key: Key, after: Duration, purpose: Purpose) {

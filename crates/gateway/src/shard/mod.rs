@@ -14,6 +14,7 @@ mod fanout;
 mod lifecycle;
 mod traffic;
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -23,12 +24,12 @@ use kernel::{Clock, Timestamp};
 use mio::{Events, Poll, Token};
 use slab::Slab;
 
-use crate::audience::Audience;
+use crate::audience::{Audience, Candidate, Filter, Groups, Roll, Target};
 use crate::batch::Batches;
 use crate::connection::Connection;
 use crate::gateway::{Links, Settings};
 use crate::id::{ConnectionId, HubId};
-use crate::inbox::{Command, GroupChange};
+use crate::inbox::{Command, GroupChange, Listed, Page};
 use crate::membership::{Key, Memberships};
 use crate::metrics::ShardMetrics;
 use crate::session::{Close, Effect};
@@ -119,13 +120,14 @@ impl Shard {
             self.now = self.clock.now();
             self.note_events(&events);
             self.read_ready();
+            // Before the commands: what is due is over for whoever asks now.
+            self.sound_alarms();
             self.links.inboxes[usize::from(self.number)].take(&mut commands);
             for command in commands.drain(..) {
                 self.carry_out(command);
                 self.flush_if_heavy();
             }
             self.links.room.notify_waiters();
-            self.sound_alarms();
             self.flush();
         }
     }
@@ -187,16 +189,24 @@ impl Shard {
             Command::Attach(id, socket) => self.attach(id, *socket),
             Command::Abandon(id) => self.abandon(id),
             Command::Publish(delivery) => self.deliver(&delivery, None),
-            Command::Regroup { hub, audience, change, reply } => {
-                let keys = self.live_keys(hub, &audience);
-                keys.iter().for_each(|key| self.regroup(*key, hub, &change));
+            Command::Recover { hub, id, reply } => {
+                let _ = reply.send(self.recover(hub, id));
+            }
+            Command::Regroup { target, change, reply } => {
+                let keys = self.wanted_keys(&target);
+                keys.iter().for_each(|key| self.regroup(*key, target.hub, &change));
                 let _ = reply.send(keys.len());
             }
             Command::Close { target, close, reply } => {
-                let mut keys = self.live_keys(target.hub, &target.audience);
-                keys.retain(|key| !target.excluded.contains(&self.connections[*key as usize].id));
+                let keys = self.wanted_keys(&target);
                 keys.iter().for_each(|key| self.close(*key, &close));
                 let _ = reply.send(keys.len());
+            }
+            Command::List { hub, audience, page, reply } => {
+                let _ = reply.send(self.list(hub, &audience, page));
+            }
+            Command::Instruct { hub, id, instruction, reply } => {
+                let _ = reply.send(self.instruct(hub, id, instruction));
             }
             Command::Count { hub, audience, reply } => {
                 let _ = reply.send(self.live_keys(hub, &audience).len());
@@ -216,6 +226,44 @@ impl Shard {
         }
     }
 
+    /// The live connections of a target.
+    fn wanted_keys(&self, target: &Target) -> Vec<Key> {
+        let mut keys = self.live_keys(target.hub, &target.audience);
+        keys.retain(|key| {
+            let connection = &self.connections[*key as usize];
+            !target.excluded.contains(&connection.id)
+                && (target.filter.as_deref())
+                    .is_none_or(|it| admits(it, *key, connection, &self.memberships))
+        });
+        keys
+    }
+
+    fn list(&self, hub: HubId, audience: &Audience, page: Page) -> Vec<Listed> {
+        let mut ids: Vec<Listed> = self
+            .live_keys(hub, audience)
+            .into_iter()
+            .map(|key| &self.connections[key as usize])
+            .filter(|connection| page.after.is_none_or(|after| connection.id > after))
+            .map(|connection| Listed { id: connection.id, user: connection.user.clone() })
+            .collect();
+        ids.sort_unstable_by_key(|listed| listed.id);
+        ids.truncate(page.limit);
+        ids
+    }
+
+    fn instruct(
+        &mut self,
+        hub: HubId,
+        id: ConnectionId,
+        instruction: Box<dyn Any + Send>,
+    ) -> Option<bool> {
+        let key = self.live_key(hub, id)?;
+        let session = &mut self.connections[key as usize].session;
+        let answer = session.instruct(self.now, instruction, &mut self.effects);
+        self.apply_effects(key);
+        Some(answer)
+    }
+
     fn live_key(&self, hub: HubId, id: ConnectionId) -> Option<Key> {
         let key = *self.ids.get(&id)?;
         let connection = &self.connections[key as usize];
@@ -223,7 +271,6 @@ impl Shard {
     }
 
     fn regroup(&mut self, key: Key, hub: HubId, change: &GroupChange) {
-        use crate::audience::Roll;
         match change {
             GroupChange::Join(group) => self.memberships.add(key, hub, Roll::Group(group)),
             GroupChange::Leave(group) => {
@@ -232,4 +279,19 @@ impl Shard {
             GroupChange::LeaveAll => self.memberships.remove_from_groups(key),
         }
     }
+}
+
+/// Whether a filter lets a connection pass.
+fn admits(
+    filter: &dyn Filter,
+    key: Key,
+    connection: &Connection,
+    memberships: &Memberships,
+) -> bool {
+    filter.admits(&Candidate {
+        id: connection.id,
+        user: connection.user.as_deref(),
+        variant: connection.variant,
+        groups: Groups { memberships, key },
+    })
 }

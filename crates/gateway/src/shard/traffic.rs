@@ -31,9 +31,13 @@ impl Shard {
     pub(super) fn read(&mut self, ready: Ready) {
         for _ in 0..READS_PER_TURN {
             let Some(connection) = self.connections.get_mut(ready.key as usize) else { return };
+            if connection.paused {
+                // Resuming reads on; nothing is lost, since the bytes stay with the kernel.
+                return;
+            }
             let Some(transport) = &mut connection.transport else { return };
             match transport.read(&mut self.scratch) {
-                Ok(0) => return self.remove(ready.key, "the peer ended the TCP connection"),
+                Ok(0) => return self.lose(ready.key, "the peer ended the TCP connection"),
                 Ok(count) => {
                     let drained = count < self.scratch.len()
                         && transport.short_read_means_empty()
@@ -46,7 +50,7 @@ impl Shard {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return self.remove(ready.key, "the TCP connection broke"),
+                Err(_) => return self.lose(ready.key, "the TCP connection broke"),
             }
         }
         self.ready.push(ready);
@@ -132,6 +136,17 @@ impl Shard {
                     let delivery = Delivery { target, publication };
                     self.publish(delivery, (!echo).then_some(key));
                 }
+                Effect::Acknowledge(sequence_id) => {
+                    if let Some(replay) = &mut self.connections[key as usize].replay {
+                        replay.acknowledge(sequence_id);
+                    }
+                }
+                Effect::Pause => self.connections[key as usize].paused = true,
+                Effect::Resume => {
+                    self.connections[key as usize].paused = false;
+                    self.ready.push(Ready { key, hung_up: true });
+                }
+                Effect::Raise(raised) => raised.raise(),
                 Effect::Close(close) => self.close(key, &close),
             }
         }

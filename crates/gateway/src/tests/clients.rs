@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
 use kernel::{Clock, Timestamp};
 use prometheus_client::registry::Registry;
 use testkit::ManualClock;
@@ -13,8 +14,9 @@ use tokio::runtime::Runtime;
 
 use crate::frame::{self, OpCode};
 use crate::{
-    Audience, Close, ConnectionId, Effect, Gateway, GroupChange, HubId, Input, Opening,
-    Publication, QueueLimits, Reservation, Session, Settings, Socket, Target, Variant,
+    Audience, Close, ConnectionId, Effect, Gateway, GroupChange, HubId, Input, Listed, Numbering,
+    Opening, Page, Publication, QueueLimits, Reservation, Session, Settings, Socket, Target,
+    Variant,
 };
 
 pub(super) const MAX_MESSAGE: usize = 300_000;
@@ -29,7 +31,8 @@ impl Session for WordSession {
     fn step(&mut self, _now: Timestamp, input: Input<'_>, effects: &mut Vec<Effect>) {
         let say = |text: &str| Effect::Send(frame::encode(OpCode::Text, text.as_bytes()));
         match input {
-            Input::Opened => {}
+            Input::Opened | Input::Ended(_) => {}
+            Input::Recovered => effects.push(say("back")),
             Input::Binary(bytes) => effects.push(say(&format!("{} bytes", bytes.len()))),
             Input::Closing(close) => effects.push(say(&format!("bye: {}", close.reason))),
             Input::Text(text) => {
@@ -37,6 +40,7 @@ impl Session for WordSession {
                 effects.push(match *words {
                     ["join", group] => Effect::Join(group.into()),
                     ["leave", group] => Effect::Leave(group.into()),
+                    ["ack", number] => Effect::Acknowledge(number.parse().unwrap()),
                     ["say", group, text] => Effect::Publish {
                         audience: Audience::Group(group.into()),
                         publication: super::words(text),
@@ -48,6 +52,16 @@ impl Session for WordSession {
             }
         }
     }
+}
+
+/// Puts the number behind the text of a whole frame that serves as the shared body.
+fn numbered(body: &Bytes, sequence_id: u64) -> Bytes {
+    frame::encode(OpCode::Text, format!("{}#{sequence_id}", body_text(body)).as_bytes())
+}
+
+/// The text in a short frame.
+fn body_text(frame: &Bytes) -> String {
+    String::from_utf8(frame[2..].to_vec()).unwrap()
 }
 
 pub(super) struct Host {
@@ -79,21 +93,48 @@ impl Host {
         groups: &[&str],
     ) -> (Reservation, ConnectionId) {
         let id = self.gateway.allocate();
-        let opening = Opening {
+        (self.open(self.opening(id, user, groups)), id)
+    }
+
+    /// A connection whose messages are numbered and kept until they are acknowledged.
+    pub(super) fn connect_reliable(&self) -> Client {
+        let id = self.gateway.allocate();
+        let reliable = Some(numbered as Numbering);
+        Client::attach(self.open(Opening { reliable, ..self.opening(id, None, &["g"]) }), id)
+    }
+
+    pub(super) fn recover(&self, id: ConnectionId) -> Option<Client> {
+        Some(Client::attach(self.begin_recovery(id)?, id))
+    }
+
+    /// The half of a recovery before the new socket: the old one is dropped, the window begins.
+    pub(super) fn begin_recovery(&self, id: ConnectionId) -> Option<Reservation> {
+        self.runtime.block_on(self.gateway.recover(self.hub, id))
+    }
+
+    fn open(&self, opening: Opening) -> Reservation {
+        self.runtime.block_on(self.gateway.open(opening)).unwrap()
+    }
+
+    fn opening(&self, id: ConnectionId, user: Option<&str>, groups: &[&str]) -> Opening {
+        Opening {
             id,
             hub: self.hub,
             user: user.map(Into::into),
             groups: groups.iter().map(|group| (*group).into()).collect(),
             variant: Variant::new(0),
             keep_alive_secs: KEEP_ALIVE_SECS,
+            reliable: None,
             session: Box::new(WordSession),
-        };
-        (self.runtime.block_on(self.gateway.open(opening)).unwrap(), id)
+        }
     }
 
     pub(super) fn connect(&self, user: Option<&str>, groups: &[&str]) -> Client {
         let (reservation, id) = self.reserve(user, groups);
-        Client::attach(reservation, id)
+        let client = Client::attach(reservation, id);
+        // Asked after the socket was handed over, so answered when it is in use.
+        self.count(Audience::Connection(id));
+        client
     }
 
     pub(super) fn publish(&self, target: Target, publication: Publication) {
@@ -101,7 +142,7 @@ impl Host {
     }
 
     pub(super) fn regroup(&self, audience: Audience, change: GroupChange) -> usize {
-        self.runtime.block_on(self.gateway.regroup(self.hub, audience, change))
+        self.runtime.block_on(self.gateway.regroup(Target::all(self.hub, audience), change))
     }
 
     pub(super) fn close(&self, audience: Audience, close: Close) -> usize {
@@ -110,6 +151,11 @@ impl Host {
 
     pub(super) fn count(&self, audience: Audience) -> usize {
         self.runtime.block_on(self.gateway.count(self.hub, audience))
+    }
+
+    pub(super) fn list(&self, after: Option<ConnectionId>, limit: usize) -> Vec<Listed> {
+        let page = Page { after, limit };
+        self.runtime.block_on(self.gateway.list(self.hub, Audience::Group("g".into()), page))
     }
 
     /// Moves the clock and makes every shard look at it.
@@ -158,6 +204,11 @@ impl Client {
         server.set_nonblocking(true).unwrap();
         reservation.attach(Socket { tcp: server, tls: None, read_ahead: Vec::new() });
         Self { id, tcp }
+    }
+
+    /// Ends the TCP connection without any goodbye.
+    pub(super) fn cut(self) -> ConnectionId {
+        self.id
     }
 
     pub(super) fn send_raw(&mut self, bytes: &[u8]) {

@@ -2,13 +2,16 @@
 
 mod clients;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use clients::{Client, Host};
 
 use crate::frame::{self, OpCode};
-use crate::{Audience, Close, Content, GroupChange, Publication, Target, Variant};
+use crate::{
+    Audience, Candidate, Close, Content, Filter, GroupChange, Publication, Target, Variant,
+};
 
 /// A text that is the same in every wire form but for the form's number in front.
 struct Words(String);
@@ -187,6 +190,106 @@ fn silent_peers_are_pinged_and_then_given_up() {
     }
     host.advance(keep_alive);
     assert!(client.is_ended());
+}
+
+#[test]
+fn a_recovered_connection_misses_nothing_and_gets_nothing_it_has() {
+    let host = Host::start(2);
+    let group = || Target::all(host.hub, Audience::Group("g".into()));
+    let mut client = host.connect_reliable();
+    for text in ["a", "b", "c"] {
+        host.publish(group(), words(text));
+    }
+    assert_eq!(client.texts(3), ["0:a#1", "0:b#2", "0:c#3"]);
+    client.send_text("ack 2");
+    assert_eq!(client.texts(1), ["ok"]);
+    let id = client.cut();
+    host.publish(group(), words("d"));
+    let mut client = host.recover(id).expect("within the window");
+    assert_eq!(client.texts(3), ["back", "0:c#3", "0:d#4"]);
+    host.publish(group(), words("e"));
+    assert_eq!(client.texts(1), ["0:e#5"]);
+    assert_eq!(host.count(Audience::Group("g".into())), 1, "it never left its group");
+}
+
+#[test]
+fn the_newest_recovery_takes_over_a_socket_that_looks_alive() {
+    let host = Host::start(1);
+    let mut old = host.connect_reliable();
+    host.publish(Target::all(host.hub, Audience::Everyone), words("x"));
+    assert_eq!(old.texts(1), ["0:x#1"]);
+    let mut new = host.recover(old.id).unwrap();
+    assert_eq!(new.texts(2), ["back", "0:x#1"]);
+    assert!(old.is_ended());
+}
+
+#[test]
+fn recovery_is_refused_after_the_window_a_goodbye_or_for_others() {
+    let host = Host::start(1);
+    let id = host.connect_reliable().cut();
+    // The end of the socket has been noticed once the connection can be recovered no more.
+    let mut back = host.recover(id).unwrap();
+    back.texts(1);
+    back.send(0x88, &1000u16.to_be_bytes());
+    back.close();
+    assert!(back.is_ended() && host.recover(id).is_none(), "after a goodbye");
+
+    let id = host.connect_reliable().cut();
+    drop(host.begin_recovery(id).unwrap());
+    host.advance(Duration::from_secs(29));
+    drop(host.begin_recovery(id).expect("still within the window"));
+    host.advance(Duration::from_secs(1));
+    assert!(host.recover(id).is_none(), "after the window");
+
+    let plain = host.connect(None, &[]);
+    assert!(host.recover(plain.id).is_none(), "not a reliable protocol");
+}
+
+#[test]
+fn a_full_replay_buffer_ends_the_connection() {
+    let host = Host::start(1);
+    let mut client = host.connect_reliable();
+    for _ in 0..1001 {
+        host.publish(Target::all(host.hub, Audience::Everyone), words("x"));
+    }
+    let (code, reason) = client.close_after_texts();
+    assert_eq!((code, &*reason), (1008, "The reliable message buffer is full."));
+    assert!(host.recover(client.id).is_none());
+}
+
+#[test]
+fn listings_are_in_order_and_go_on_where_they_stopped() {
+    let host = Host::start(3);
+    let clients: Vec<Client> = (0..7).map(|_| host.connect(Some("u"), &["g"])).collect();
+    let mut wanted: Vec<_> = clients.iter().map(|client| client.id).collect();
+    wanted.sort_unstable();
+    let mut seen = Vec::new();
+    while let Some(page) = Some(host.list(seen.last().copied(), 3)).filter(|it| !it.is_empty()) {
+        assert!(page.iter().all(|listed| listed.user.as_deref() == Some("u")));
+        seen.extend(page.iter().map(|listed| listed.id));
+    }
+    assert_eq!(seen, wanted);
+}
+
+/// Lets the members of one group pass.
+#[derive(Debug)]
+struct InGroup(&'static str);
+
+impl Filter for InGroup {
+    fn admits(&self, candidate: &Candidate<'_>) -> bool {
+        candidate.groups.contains(self.0)
+    }
+}
+
+#[test]
+fn a_filter_narrows_an_audience() {
+    let host = Host::start(1);
+    let (mut inside, mut outside) = (host.connect(None, &["vip", "g"]), host.connect(None, &["g"]));
+    let all = Target::all(host.hub, Audience::Group("g".into()));
+    host.publish(Target { filter: Some(Arc::new(InGroup("vip"))), ..all.clone() }, words("few"));
+    host.publish(all, words("all"));
+    assert_eq!(inside.texts(2), ["0:few", "0:all"]);
+    assert_eq!(outside.texts(1), ["0:all"]);
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub(super) async fn close(State(service): State<WebPubSub>, call: Call) -> Answe
 pub(super) async fn leave_all_groups(State(service): State<WebPubSub>, call: Call) -> Answer {
     if let Some(id) = call.connection() {
         let audience = Audience::Connection(id);
-        service.backplane().regroup(call.hub, audience, GroupChange::LeaveAll).await;
+        service.backplane().regroup(Target::all(call.hub, audience), GroupChange::LeaveAll).await;
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -47,7 +47,7 @@ pub(super) async fn found(service: &WebPubSub, call: &Call, audience: Audience) 
 pub(super) async fn close_all(service: &WebPubSub, call: &Call, audience: Audience) -> Answer {
     let reason = call.query.one("reason").filter(|reason| !reason.is_empty());
     let close = Close::new(1000, reason.unwrap_or("Closed by REST API."));
-    let target = Target { hub: call.hub, audience, excluded: call.excluded() };
+    let target = Target { hub: call.hub, audience, excluded: call.excluded(), filter: None };
     service.backplane().close(target, close).await;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use gateway::{Audience, GroupChange};
+use gateway::{Audience, GroupChange, Target};
 
 use super::connections::{close_all, found};
 use super::{Answer, Call};
@@ -22,7 +22,7 @@ pub(super) async fn close_connections(State(service): State<WebPubSub>, call: Ca
 pub(super) async fn add_connection(State(service): State<WebPubSub>, call: Call) -> Answer {
     let change = GroupChange::Join(call.group()?.into());
     let id = call.connection().ok_or_else(|| call.no_such_connection())?;
-    match service.backplane().regroup(call.hub, Audience::Connection(id), change).await {
+    match service.backplane().regroup(Target::all(call.hub, Audience::Connection(id)), change).await {
         0 => Err(call.no_such_connection().into()),
         _ => Ok(StatusCode::OK),
     }
@@ -32,7 +32,7 @@ pub(super) async fn add_connection(State(service): State<WebPubSub>, call: Call)
 pub(super) async fn remove_connection(State(service): State<WebPubSub>, call: Call) -> Answer {
     let change = GroupChange::Leave(call.group()?.into());
     if let Some(id) = call.connection() {
-        service.backplane().regroup(call.hub, Audience::Connection(id), change).await;
+        service.backplane().regroup(Target::all(call.hub, Audience::Connection(id)), change).await;
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -72,7 +72,7 @@ async fn send(
     let body = edge::body::read(body, call.resource.max_message_bytes).await?;
     let data = kind.data(body)?;
     if let Some(audience) = audience {
-        let target = Target { hub: call.hub, audience, excluded: call.excluded() };
+        let target = Target { hub: call.hub, audience, excluded: call.excluded(), filter: None };
         let metadata = metadata(headers)?;
         let publication = Publication::new(Message { source, data, metadata });
         service.backplane().publish(target, publication).await;

@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use gateway::{Audience, GroupChange};
+use gateway::{Audience, GroupChange, Target};
 
 use super::connections::{close_all, found};
 use super::{Answer, Call};
@@ -22,20 +22,20 @@ pub(super) async fn close_connections(State(service): State<WebPubSub>, call: Ca
 /// `PUT /api/hubs/{hub}/users/{userId}/groups/{group}`
 pub(super) async fn join(State(service): State<WebPubSub>, call: Call) -> Answer {
     let change = GroupChange::Join(call.group()?.into());
-    service.backplane().regroup(call.hub, user(&call), change).await;
+    service.backplane().regroup(Target::all(call.hub, user(&call)), change).await;
     Ok(StatusCode::OK)
 }
 
 /// `DELETE /api/hubs/{hub}/users/{userId}/groups/{group}`
 pub(super) async fn leave(State(service): State<WebPubSub>, call: Call) -> Answer {
     let change = GroupChange::Leave(call.group()?.into());
-    service.backplane().regroup(call.hub, user(&call), change).await;
+    service.backplane().regroup(Target::all(call.hub, user(&call)), change).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `DELETE /api/hubs/{hub}/users/{userId}/groups`
 pub(super) async fn leave_all_groups(State(service): State<WebPubSub>, call: Call) -> Answer {
-    service.backplane().regroup(call.hub, user(&call), GroupChange::LeaveAll).await;
+    service.backplane().regroup(Target::all(call.hub, user(&call)), GroupChange::LeaveAll).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -99,6 +99,7 @@ impl Session for JsonSession {
                 1003,
                 "The JSON subprotocol requires text messages.",
             ))),
+            Input::Recovered | Input::Ended(_) => {}
             Input::Closing(close) => effects.push(send(&json::disconnected(&close.reason))),
         }
     }

@@ -66,7 +66,7 @@ impl Session for SimpleSession {
                 effects.push(self.receive(Data::Binary(Bytes::copy_from_slice(bytes))));
             }
             // Nothing but data is ever sent to a simple client.
-            Input::Opened | Input::Closing(_) => {}
+            Input::Opened | Input::Recovered | Input::Closing(_) | Input::Ended(_) => {}
         }
     }
 }
