@@ -394,6 +394,40 @@ fn a_minted_rest_token_holds_for_its_path() {
     assert!(resource.verify(&mint("/api/hubs/chat/:closeConnections"), purpose).is_err());
 }
 
+#[test]
+fn of_the_fuzzing_corpus_only_signed_claims_hold() {
+    let resource = Resource {
+        endpoints: Endpoints::new(
+            ["http://localhost:8080", "https://push.example.com/base"]
+                .map(|text| Endpoint::parse(text).unwrap()),
+        ),
+        ..Resource::new()
+    };
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/access_token");
+    let mut held = 0;
+    for file in std::fs::read_dir(corpus).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let is_payload = text.starts_with('{');
+        let token = match is_payload {
+            true => sign_payload(resource.keys.primary(), &text),
+            false => Secret::new(text.clone()),
+        };
+        for purpose in [Purpose::Client { hub: "chat" }, Purpose::Rest { path_and_query: SEND }] {
+            match resource.verify(&token, purpose) {
+                Ok(_) => {
+                    assert!(is_payload, "nobody signed this: {text}");
+                    held += 1;
+                }
+                Err(refusal) => {
+                    let message = refusal.to_string();
+                    assert!(!message.contains(char::is_control), "{text}: {message:?}");
+                }
+            }
+        }
+    }
+    assert_eq!(held, 2, "a client's claims and a call's");
+}
+
 proptest! {
     #[test]
     fn minted_client_tokens_hold(

@@ -139,6 +139,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_fuzzing_corpus_parses_to_itself_or_is_refused() {
+        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/connection_string");
+        let mut held = 0;
+        for file in std::fs::read_dir(corpus).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            if let Ok(connection) = ConnectionString::parse(&text) {
+                let built = connection.build();
+                assert_eq!(ConnectionString::parse(built.expose()), Ok(connection), "{text}");
+                held += 1;
+            }
+        }
+        assert!(held > 0, "the corpus shows what a good one looks like");
+    }
+
     proptest! {
         #[test]
         fn what_is_built_parses_to_itself(

@@ -91,6 +91,26 @@ fn understood(message: &Value) -> Data {
     }
 }
 
+#[test]
+fn what_is_accepted_of_the_fuzzing_corpus_leaves_as_json() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/json_message");
+    let mut published = 0;
+    for file in std::fs::read_dir(corpus).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        match decode(&text) {
+            Ok(ClientMessage::SendToGroup { group, data, metadata, .. }) => {
+                let source = Source::Group { group: group.into(), user: None };
+                let out = message(&Message { source, data, metadata });
+                serde_json::from_slice::<&RawValue>(&out).unwrap();
+                published += 1;
+            }
+            Ok(_) => {}
+            Err(error) => assert!(error.reason().len() <= 123, "{text}: {}", error.reason()),
+        }
+    }
+    assert!(published > 0, "the corpus holds messages to groups");
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_json_that_says_the_same(

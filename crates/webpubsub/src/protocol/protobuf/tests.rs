@@ -199,6 +199,26 @@ fn read(payload: &[u8]) -> DataMessage {
     }
 }
 
+#[test]
+fn what_is_accepted_of_the_fuzzing_corpus_leaves_as_json_too() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/protobuf_message");
+    let mut published = 0;
+    for file in std::fs::read_dir(corpus).unwrap() {
+        let path = file.unwrap().path();
+        match decode(&std::fs::read(&path).unwrap()) {
+            Ok(ClientMessage::SendToGroup { group, data, metadata, .. }) => {
+                let source = Source::Group { group: group.into(), user: None };
+                let out = crate::protocol::json::message(&Message { source, data, metadata });
+                serde_json::from_slice::<serde_json::Value>(&out).unwrap();
+                published += 1;
+            }
+            Ok(_) => {}
+            Err(error) => assert!(error.reason().len() <= 123, "{path:?}: {}", error.reason()),
+        }
+    }
+    assert!(published > 0, "the corpus holds messages to groups");
+}
+
 proptest! {
     #[test]
     fn what_a_client_writes_is_what_is_read(message in any_client_message()) {
