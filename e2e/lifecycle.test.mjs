@@ -103,6 +103,8 @@ test("a second Ctrl-C exits at once", async (t) => {
   assert.ok(took < 1000, `it took ${took} ms`);
   assert.deepEqual(end, { code: 130, signal: null }, "the drain was cut short, not finished");
 
+  await server.folder.forget();
+
   // Whatever was cut short, the data folder is fit for the next start.
   await (await Server.start({ data: folder.path })).stop();
 });
