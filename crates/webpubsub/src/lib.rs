@@ -13,6 +13,7 @@
 //! sender wrote it; every refusal says what to do.
 
 mod connect;
+pub mod filter;
 pub mod message;
 pub mod metadata;
 pub mod name;
