@@ -367,6 +367,30 @@ fn both_sides_of_every_limit() {
     check_limit(MAX_BYTES, |n| format!("userId eq '{}'", "a".repeat(n - 12)), "16385 bytes");
 }
 
+#[test]
+fn the_fuzzing_corpus_is_answered_or_refused_on_one_line() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/odata_filter");
+    let (mut answered, mut refused) = (0, 0);
+    for file in std::fs::read_dir(corpus).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        match Filter::parse(&text) {
+            Ok(filter) => {
+                let negation = Filter::parse(&format!("not({text})")).unwrap();
+                for connection in [nobody(), user("aé😀B"), member(&["g"])] {
+                    let answers = (filter.matches(&connection), negation.matches(&connection));
+                    assert_ne!(answers.0, answers.1, "{text}");
+                }
+                answered += 1;
+            }
+            Err(error) => {
+                assert!(!error.message().contains(char::is_control), "{error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(answered > 0 && refused > 0, "the corpus holds both");
+}
+
 proptest! {
     #[test]
     fn what_is_printed_is_parsed_again(predicate in any_predicate()) {
