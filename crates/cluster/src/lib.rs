@@ -71,6 +71,11 @@ impl Backplane {
         self.local.instruct(hub, id, instruction).await
     }
 
+    /// As [`Backplane::instruct`] without an answer; returns at once, on any thread.
+    pub fn tell(&self, hub: HubId, id: ConnectionId, instruction: Box<dyn Any + Send>) {
+        self.local.tell(hub, id, instruction);
+    }
+
     /// Closes the connections of `target`; returns how many there were.
     pub async fn close(&self, target: Target, close: Close) -> usize {
         self.local.close(target, close).await

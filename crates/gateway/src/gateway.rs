@@ -243,6 +243,14 @@ impl Gateway {
         answer.await.ok().flatten()
     }
 
+    /// As [`Gateway::instruct`] without an answer; returns at once, on any thread.
+    pub fn tell(&self, hub: HubId, id: ConnectionId, instruction: Box<dyn Any + Send>) {
+        if let Some(inbox) = self.0.links.inboxes.get(usize::from(id.shard())) {
+            let (reply, _) = oneshot::channel();
+            inbox.push(Command::Instruct { hub, id, instruction, reply });
+        }
+    }
+
     /// Closes every connection with `close` and waits until all are gone.
     pub async fn drain(&self, close: Close) {
         self.0.links.push_to(ShardSet::MAX, || Command::Drain(close.clone()));

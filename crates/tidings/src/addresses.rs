@@ -59,6 +59,11 @@ impl Listening {
         }
     }
 
+    /// Host name and port of a resource as its event handlers know it.
+    pub fn authority(&self, resource: &Resource) -> String {
+        Endpoint::parse(&self.shown(resource)).map(|it| it.authority()).unwrap_or_default()
+    }
+
     fn host(&self) -> String {
         if self.bind.is_loopback() || self.bind.is_unspecified() {
             "localhost".to_owned()

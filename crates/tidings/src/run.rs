@@ -72,14 +72,14 @@ impl Running {
 
         let ports = Ports::bind(&config.server, tls.is_some())?;
         let listening = ports.listening(&config.server);
+        let tasks = Tasks::new();
         let mut registry = Registry::default();
         let gateway = wiring::gateway(&config.gateway, &clock, &mut registry)?;
         let services =
-            wiring::services(config, listening, &store, gateway.clone(), Arc::clone(&clock))
-                .await?;
+            wiring::services(config, listening, &store, gateway.clone(), clock, &tasks).await?;
+
         let started = started(config, &ports, listening, &services)?;
 
-        let tasks = Tasks::new();
         let ready = Arc::new(AtomicBool::new(true));
         let admin = edge::admin::router(Arc::new(registry), readiness(&ready));
         ports.serve(&tasks, tls.clone(), &services, admin, config.server.drain);

@@ -1,21 +1,25 @@
 //! Where everything meets: configuration and keys become resources, resources become services, and
 //! services become routes. No other place knows more than one service.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth::KeyRing;
 use axum::Router;
 use axum::http::{Method, Uri};
 use axum::response::{IntoResponse as _, Response};
 use cluster::Backplane;
-use edge::{Envelope, Rejection};
+use edge::outbound::{AddressPolicy, Outbound};
+use edge::{Envelope, Rejection, Tasks};
 use gateway::{Gateway, QueueLimits};
 use kernel::{Clock, Error, ErrorKind};
 use prometheus_client::registry::Registry;
-use webpubsub::WebPubSub;
+use webpubsub::upstream::{Upstream, UpstreamLimits};
+use webpubsub::{HubSettings, WebPubSub};
 
 use crate::addresses::Listening;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Mode};
 use crate::key_store::KeyStore;
 
 /// A resource of the configuration and the keys that its service reads.
@@ -63,6 +67,7 @@ pub async fn services(
     keys: &KeyStore,
     gateway: Gateway,
     clock: Arc<dyn Clock>,
+    tasks: &Tasks,
 ) -> anyhow::Result<Services> {
     let mut resources = Vec::new();
     for resource in &config.resources {
@@ -72,16 +77,37 @@ pub async fn services(
             hosts: resource.hosts.clone(),
             endpoints: listening.endpoints(resource),
             keys: KeyRing::new(keys.keys(resource).await?),
-            keep_alive_secs: u32::try_from(config.gateway.keep_alive.as_secs()).unwrap_or(u32::MAX),
+            origin: listening.authority(resource),
+            hubs: HashMap::new(),
+            other_hubs: HubSettings {
+                anonymous: false,
+                keep_alive_secs: whole_seconds(config.gateway.keep_alive),
+                event_handlers: Vec::new(),
+            },
             max_message_bytes: config.gateway.max_message_bytes,
         });
         resources.push(Wired { config: resource.clone(), service });
     }
     let known = webpubsub::Resources::new(resources.iter().map(|it| Arc::clone(&it.service)));
-    let web_pubsub = WebPubSub::new(known, Backplane::local(gateway), clock);
+    let outbound = Outbound::new(addresses(config), None)?;
+    let upstream =
+        Upstream::new(outbound, Arc::clone(&clock), tasks.clone(), UpstreamLimits::default());
+    let web_pubsub = WebPubSub::new(known, Backplane::local(gateway), upstream, clock);
     // Services have paths such as "/:send", which an older syntax used for parameters.
     let router = Router::new().without_v07_checks().merge(web_pubsub.router()).fallback(nobodys);
     Ok(Services { router, resources })
+}
+
+/// Which addresses event handlers may have: in development all, else none that are private.
+fn addresses(config: &Config) -> AddressPolicy {
+    match config.mode {
+        Mode::Dev => AddressPolicy::everything(),
+        Mode::Serve => AddressPolicy::default(),
+    }
+}
+
+fn whole_seconds(span: Duration) -> u32 {
+    u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
 }
 
 impl Wired {

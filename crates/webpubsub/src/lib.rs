@@ -6,28 +6,37 @@
 //! | `rest` | `/api/…`: the data plane |
 //! | `session` | the state behind a connection, pure |
 //! | `protocol` | wire forms, pure |
+//! | `upstream`, `events` | events to the application's event handlers, and their answers |
+//! | `filter`, `receivers` | the OData subset, and what it is asked about |
 //! | `message`, `metadata`, `role`, `name` | the nouns |
-//! | `resource`, `service` | keys, hosts, and what the entrances share |
+//! | `resource`, `hub`, `service` | keys, hosts, settings, and what the entrances share |
+//! | `recovery` | who may come back to a reliable connection |
 //!
 //! Invariants: nothing here touches a socket or a clock of its own; data passes through as its
 //! sender wrote it; every refusal says what to do.
 
 mod connect;
+mod events;
 pub mod filter;
+mod hub;
 pub mod message;
 pub mod metadata;
 pub mod name;
 pub mod protocol;
 mod query;
+mod receivers;
+mod recovery;
 mod resource;
 mod rest;
 pub mod role;
 mod service;
 pub mod session;
+pub mod upstream;
 
 use axum::http::{Method, Uri};
 use axum::response::Response;
 
+pub use hub::HubSettings;
 pub use resource::{Resource, Resources};
 pub use service::WebPubSub;
 

@@ -1,9 +1,13 @@
 //! A Web PubSub resource: a name, its addresses and its keys.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use auth::{Endpoints, KeyRing};
 use kernel::{Error, ErrorKind, Result};
+
+use crate::hub::HubSettings;
+use crate::name::HubName;
 
 /// One resource, the unit that keys and host names belong to. Hubs live inside it.
 #[derive(Debug)]
@@ -16,10 +20,21 @@ pub struct Resource {
     pub endpoints: Endpoints,
     /// The access keys in force.
     pub keys: KeyRing,
-    /// Seconds between keep-alive pings to its clients.
-    pub keep_alive_secs: u32,
+    /// The host name that event handlers know the service by, with the port if it is unusual.
+    pub origin: String,
+    /// The settings of hubs that have their own.
+    pub hubs: HashMap<HubName, HubSettings>,
+    /// The settings of every other hub.
+    pub other_hubs: HubSettings,
     /// The largest body of a publish, in bytes.
     pub max_message_bytes: usize,
+}
+
+impl Resource {
+    /// The settings of a hub.
+    pub fn hub(&self, name: &HubName) -> &HubSettings {
+        self.hubs.get(name).unwrap_or(&self.other_hubs)
+    }
 }
 
 /// All Web PubSub resources of the installation.
@@ -76,7 +91,13 @@ mod tests {
             hosts: vec![host.to_owned()],
             endpoints: Endpoints::new([]),
             keys: KeyRing::new(AccessKeys::generate()),
-            keep_alive_secs: 20,
+            origin: host.to_owned(),
+            hubs: HashMap::new(),
+            other_hubs: HubSettings {
+                anonymous: false,
+                keep_alive_secs: 20,
+                event_handlers: Vec::new(),
+            },
             max_message_bytes: 1 << 20,
         })
     }

@@ -1,14 +1,17 @@
 //! What every entrance of the service needs.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use auth::{Expected, Purpose};
+use auth::{ClientGrant, Expected, Purpose};
 use cluster::Backplane;
-use gateway::HubId;
-use kernel::{Clock, Result};
+use kernel::{Clock, Error, ErrorKind, Result, Secret, Timestamp};
 
+use crate::hub::Hub;
 use crate::name::HubName;
+use crate::recovery::ReconnectionTokens;
 use crate::resource::{Resource, Resources};
+use crate::upstream::Upstream;
 
 /// The Web PubSub service of one node. Cheap to clone.
 #[derive(Clone)]
@@ -18,25 +21,69 @@ struct Inner {
     resources: Resources,
     backplane: Backplane,
     clock: Arc<dyn Clock>,
+    upstream: Upstream,
+    reconnection_tokens: ReconnectionTokens,
+    /// By resource and name.
+    hubs: RwLock<HashMap<Box<str>, Arc<Hub>>>,
 }
 
 impl WebPubSub {
     /// The service over its resources and the connections of the installation.
-    pub fn new(resources: Resources, backplane: Backplane, clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Inner { resources, backplane, clock }))
+    pub fn new(
+        resources: Resources,
+        backplane: Backplane,
+        upstream: Upstream,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let reconnection_tokens = ReconnectionTokens::new();
+        let hubs = RwLock::default();
+        Self(Arc::new(Inner { resources, backplane, upstream, clock, reconnection_tokens, hubs }))
     }
 
     pub(crate) fn backplane(&self) -> &Backplane {
         &self.0.backplane
     }
 
+    pub(crate) fn reconnection_tokens(&self) -> &ReconnectionTokens {
+        &self.0.reconnection_tokens
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Signs a client token with the primary key, for the first address of the resource.
+    pub(crate) fn mint(&self, resource: &Resource, grant: &ClientGrant<'_>) -> Result<Secret> {
+        let endpoint = resource.endpoints.iter().next().ok_or_else(|| {
+            let message = "The resource has no address to make a token for.";
+            Error::new(ErrorKind::Internal, "Error.InternalServerError", message)
+        })?;
+        let keys = resource.keys.current();
+        Ok(auth::mint_client_token(keys.primary(), endpoint, grant, self.now()))
+    }
+
     pub(crate) fn resource(&self, host: Option<&str>) -> Result<&Arc<Resource>> {
         self.0.resources.pick(host)
     }
 
-    /// The engine's number for a hub of a resource.
-    pub(crate) fn hub(&self, resource: &Resource, hub: &HubName) -> HubId {
-        self.0.backplane.hub(&format!("webpubsub/{}/{}", resource.name, hub.as_str()))
+    /// A hub of a resource. Hubs come into being when they are first named by someone who may.
+    pub(crate) fn hub(&self, resource: &Resource, name: &HubName) -> Arc<Hub> {
+        let key = format!("webpubsub/{}/{}", resource.name, name.as_str());
+        let hubs = self.0.hubs.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hub) = hubs.get(&*key) {
+            return Arc::clone(hub);
+        }
+        drop(hubs);
+        let id = self.0.backplane.hub(&key);
+        let mut hubs = self.0.hubs.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(hubs.entry(key.into()).or_insert_with(|| {
+            Arc::new(Hub::new(id, name.clone(), resource.hub(name), &resource.origin))
+        }))
+    }
+
+    /// Where the events of a connection go.
+    pub(crate) fn upstream(&self) -> &Upstream {
+        &self.0.upstream
     }
 
     /// Checks an access token for a resource.

@@ -21,6 +21,9 @@ use crate::protocol::{ClientMessage, DecodeError, MAX_TTL_SECONDS};
 /// The name in the WebSocket handshake.
 pub const NAME: &str = "json.webpubsub.azure.v1";
 
+/// The name of the form that recovers.
+pub const RELIABLE_NAME: &str = "json.reliable.webpubsub.azure.v1";
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Envelope<'a> {
@@ -155,8 +158,12 @@ impl<'a> Envelope<'a> {
 
 const DATA_TYPES: [&str; 4] = ["json", "text", "binary", "protobuf"];
 
-/// The `connected` message, the first that a client reads.
-pub fn connected(connection_id: &str, user: Option<&str>) -> Vec<u8> {
+/// The `connected` message, the first that a client reads; with a token on the reliable form.
+pub fn connected(
+    connection_id: &str,
+    user: Option<&str>,
+    reconnection_token: Option<&str>,
+) -> Vec<u8> {
     let mut out = br#"{"type":"system","event":"connected""#.to_vec();
     if let Some(user) = user {
         out.extend_from_slice(br#","userId":"#);
@@ -164,6 +171,10 @@ pub fn connected(connection_id: &str, user: Option<&str>) -> Vec<u8> {
     }
     out.extend_from_slice(br#","connectionId":"#);
     put_string(&mut out, connection_id);
+    if let Some(token) = reconnection_token {
+        out.extend_from_slice(br#","reconnectionToken":"#);
+        put_string(&mut out, token);
+    }
     out.push(b'}');
     out
 }
@@ -196,8 +207,24 @@ pub fn ack(ack_id: u64, outcome: Result<(), (&str, &str)>) -> Vec<u8> {
     out
 }
 
-/// A data message.
+/// A data message for a receiver without recovery.
 pub fn message(message: &Message) -> Vec<u8> {
+    let mut out = numbered_body(message);
+    out.push(b'}');
+    out
+}
+
+/// A data message for one reliable receiver: what [`numbered_body`] gave, and its sequence id.
+pub fn number(body: &[u8], sequence_id: u64) -> Vec<u8> {
+    const AROUND: usize = br#","sequenceId":18446744073709551615}"#.len();
+    let mut out = Vec::with_capacity(body.len() + AROUND);
+    out.extend_from_slice(body);
+    out.extend_from_slice(format!(r#","sequenceId":{sequence_id}}}"#).as_bytes());
+    out
+}
+
+/// A data message as all reliable receivers share it, to be completed by [`number`].
+pub fn numbered_body(message: &Message) -> Vec<u8> {
     let mut out = Vec::with_capacity(128);
     match &message.source {
         Source::Server => out.extend_from_slice(br#"{"type":"message","from":"server""#),
@@ -225,7 +252,6 @@ pub fn message(message: &Message) -> Vec<u8> {
         Data::Json(_) => out.extend_from_slice(data.as_bytes()),
         _ => put_string(&mut out, &data),
     }
-    out.push(b'}');
     out
 }
 

@@ -7,12 +7,14 @@ use auth::Purpose;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::request::Parts;
-use gateway::{ConnectionId, HubId};
+use gateway::{Audience, ConnectionId, HubId, Target};
 use kernel::{Error, ErrorKind, Result};
 
 use super::Failure;
+use crate::filter::Filter;
 use crate::name::{self, HubName};
 use crate::query::Query;
+use crate::receivers::Receivers;
 use crate::resource::Resource;
 use crate::service::WebPubSub;
 
@@ -49,9 +51,11 @@ impl Call {
         ConnectionId::parse(self.segment("connection"))
     }
 
-    /// The connections that the caller leaves out.
-    pub(crate) fn excluded(&self) -> Vec<ConnectionId> {
-        self.query.all("excluded").filter_map(ConnectionId::parse).collect()
+    /// The receivers in an audience: without those the caller leaves out, and under its filter.
+    pub(crate) fn target(&self, audience: Audience) -> Result<Target> {
+        let excluded = self.query.all("excluded").filter_map(ConnectionId::parse).collect();
+        let filter = receivers(self.query.one("filter"))?;
+        Ok(Target { hub: self.hub, audience, excluded, filter })
     }
 
     /// The error for a connection that does not exist.
@@ -65,7 +69,8 @@ impl Call {
         Error::new(ErrorKind::NotFound, "Error.NotFound", message).target("connectionId")
     }
 
-    fn segment(&self, name: &str) -> &str {
+    /// A named part of the path, URL-decoded.
+    pub(crate) fn segment(&self, name: &str) -> &str {
         self.segments.get(name).map_or("", String::as_str)
     }
 }
@@ -89,9 +94,15 @@ impl FromRequestParts<WebPubSub> for Call {
         let query = Query::of(&parts.uri);
         check_version(query.one("api-version"))?;
         let hub = segments.get("hub").map_or("", String::as_str);
-        let hub = service.hub(&resource, &HubName::parse(hub)?);
+        let hub = service.hub(&resource, &HubName::parse(hub)?).id;
         Ok(Self { resource, hub, query, segments })
     }
+}
+
+/// The predicate of a filter; a missing or empty one means everybody.
+pub(crate) fn receivers(filter: Option<&str>) -> Result<Option<Arc<dyn gateway::Filter>>> {
+    let Some(text) = filter.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+    Ok(Some(Arc::new(Receivers(Filter::parse(text)?))))
 }
 
 /// A call without a version is treated as one of the newest.

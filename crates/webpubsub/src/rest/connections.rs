@@ -47,7 +47,6 @@ pub(super) async fn found(service: &WebPubSub, call: &Call, audience: Audience) 
 pub(super) async fn close_all(service: &WebPubSub, call: &Call, audience: Audience) -> Answer {
     let reason = call.query.one("reason").filter(|reason| !reason.is_empty());
     let close = Close::new(1000, reason.unwrap_or("Closed by REST API."));
-    let target = Target { hub: call.hub, audience, excluded: call.excluded(), filter: None };
-    service.backplane().close(target, close).await;
+    service.backplane().close(call.target(audience)?, close).await;
     Ok(StatusCode::NO_CONTENT)
 }

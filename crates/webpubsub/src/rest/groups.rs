@@ -22,7 +22,8 @@ pub(super) async fn close_connections(State(service): State<WebPubSub>, call: Ca
 pub(super) async fn add_connection(State(service): State<WebPubSub>, call: Call) -> Answer {
     let change = GroupChange::Join(call.group()?.into());
     let id = call.connection().ok_or_else(|| call.no_such_connection())?;
-    match service.backplane().regroup(Target::all(call.hub, Audience::Connection(id)), change).await {
+    match service.backplane().regroup(Target::all(call.hub, Audience::Connection(id)), change).await
+    {
         0 => Err(call.no_such_connection().into()),
         _ => Ok(StatusCode::OK),
     }

@@ -3,10 +3,14 @@
 //! Handlers are rows of a table: check the caller ([`Call`]), do one thing, say how it went. The
 //! statuses are those of api-version 2024-12-01.
 
+mod bulk;
 mod call;
 mod connections;
 mod groups;
+mod listing;
+mod permissions;
 mod send;
+mod tokens;
 mod users;
 
 use axum::Router;
@@ -31,6 +35,9 @@ pub(crate) fn router(service: WebPubSub) -> Router {
         .route("/api/health", get(health))
         .route(&at("/:send"), post(send::to_everyone))
         .route(&at("/:closeConnections"), post(connections::close_everyone))
+        .route(&at("/:addToGroups"), post(bulk::add))
+        .route(&at("/:removeFromGroups"), post(bulk::remove))
+        .route(&at("/:generateToken"), post(tokens::generate))
         .route(
             &at("/connections/{connection}"),
             head(connections::exists).delete(connections::close),
@@ -40,6 +47,7 @@ pub(crate) fn router(service: WebPubSub) -> Router {
         .route(&at("/groups/{group}"), head(groups::exists))
         .route(&at("/groups/{group}/:send"), post(send::to_group))
         .route(&at("/groups/{group}/:closeConnections"), post(groups::close_connections))
+        .route(&at("/groups/{group}/connections"), get(listing::connections))
         .route(
             &at("/groups/{group}/connections/{connection}"),
             put(groups::add_connection).delete(groups::remove_connection),
@@ -49,6 +57,10 @@ pub(crate) fn router(service: WebPubSub) -> Router {
         .route(&at("/users/{user}/:closeConnections"), post(users::close_connections))
         .route(&at("/users/{user}/groups"), delete(users::leave_all_groups))
         .route(&at("/users/{user}/groups/{group}"), put(users::join).delete(users::leave))
+        .route(
+            &at("/permissions/{permission}/connections/{connection}"),
+            put(permissions::grant).delete(permissions::revoke).head(permissions::check),
+        )
         .method_not_allowed_fallback(wrong_method)
         .layer(map_response(name_versions))
         .with_state(service)

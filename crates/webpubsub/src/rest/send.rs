@@ -1,11 +1,13 @@
 //! `…/:send`: publishing from the backend. Accepted means handed to every shard that has receivers;
 //! whether anybody receives it makes no difference to the caller.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
-use gateway::{Audience, Publication, Target};
+use gateway::{Audience, Publication};
 use kernel::{Error, ErrorKind, Result};
 use serde::de::IgnoredAny;
 
@@ -13,6 +15,7 @@ use super::call::bad_request;
 use super::{Answer, Call};
 use crate::message::{Data, Message, Source};
 use crate::metadata::Metadata;
+use crate::protocol::MAX_TTL_SECONDS;
 use crate::service::WebPubSub;
 
 /// `POST /api/hubs/{hub}/:send`
@@ -68,14 +71,14 @@ async fn send(
     body: Body,
 ) -> Answer {
     let kind = Kind::of(headers)?;
-    check_ttl(call.query.one("messageTtlSeconds"))?;
+    let ttl = ttl(call.query.one("messageTtlSeconds"))?;
     let body = edge::body::read(body, call.resource.max_message_bytes).await?;
     let data = kind.data(body)?;
     if let Some(audience) = audience {
-        let target = Target { hub: call.hub, audience, excluded: call.excluded(), filter: None };
-        let metadata = metadata(headers)?;
-        let publication = Publication::new(Message { source, data, metadata });
-        service.backplane().publish(target, publication).await;
+        let message = Message { source, data, metadata: metadata(headers)? };
+        let expires = ttl.map(|ttl| service.now() + ttl);
+        let publication = Publication::expiring(message, expires);
+        service.backplane().publish(call.target(audience)?, publication).await;
     }
     Ok(StatusCode::ACCEPTED)
 }
@@ -153,10 +156,11 @@ fn unsupported(problem: &str) -> Error {
         .target("Content-Type")
 }
 
-/// The parameter is checked though only reliable connections, which keep messages, can honour it.
-fn check_ttl(ttl: Option<&str>) -> Result<()> {
-    match ttl.map(str::parse::<u16>) {
-        None | Some(Ok(0..=300)) => Ok(()),
+/// How long the message may wait for a reliable receiver; none and zero mean without limit.
+fn ttl(text: Option<&str>) -> Result<Option<Duration>> {
+    match text.map(str::parse::<u16>) {
+        None | Some(Ok(0)) => Ok(None),
+        Some(Ok(seconds @ 1..=MAX_TTL_SECONDS)) => Ok(Some(Duration::from_secs(seconds.into()))),
         Some(_) => Err(bad_request(
             "Invalid messageTtlSeconds. It is a whole number of seconds from 0 to 300.",
         )
@@ -198,7 +202,9 @@ mod tests {
 
     #[test]
     fn the_time_to_live_has_a_range() {
-        assert!([None, Some("0"), Some("300")].into_iter().all(|ttl| check_ttl(ttl).is_ok()));
-        assert!(["", "-1", "301", "1.5"].into_iter().all(|ttl| check_ttl(Some(ttl)).is_err()));
+        assert_eq!(ttl(None).unwrap(), None);
+        assert_eq!(ttl(Some("0")).unwrap(), None);
+        assert_eq!(ttl(Some("300")).unwrap(), Some(Duration::from_secs(300)));
+        assert!(["", "-1", "301", "1.5"].into_iter().all(|text| ttl(Some(text)).is_err()));
     }
 }

@@ -1,15 +1,21 @@
-//! A client without a subprotocol: frames carry data alone, and the URL says where they go.
+//! A client without a subprotocol of ours: frames carry data alone, and the URL says where they go.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gateway::{Close, Effect, Input, Session};
+use gateway::{Audience, Close, ConnectionId, Effect, Input, Publication, Session};
 use kernel::Timestamp;
 
-use super::publish_to_group;
-use crate::message::Data;
+use super::events::{EventSource, Reply, UserEvent};
+use super::{Instruction, publish_to_group};
+use crate::message::{Data, Message, Source};
 use crate::metadata::Metadata;
 use crate::role::Permissions;
+use crate::upstream::UserOutcome;
+
+/// The event that a simple client's frames are.
+const EVENT: &str = "message";
 
 /// Where a simple client's frames go (`webpubsub_mode` in its URL).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,33 +33,73 @@ pub enum SimpleMode {
 
 /// The state of one connection.
 pub struct SimpleSession {
+    id: ConnectionId,
     user: Option<Arc<str>>,
     permissions: Permissions,
     mode: SimpleMode,
+    events: EventSource,
 }
 
 impl SimpleSession {
     /// A connection that is about to open.
-    pub fn new(user: Option<Arc<str>>, permissions: Permissions, mode: SimpleMode) -> Self {
-        Self { user, permissions, mode }
+    pub fn new(
+        id: ConnectionId,
+        user: Option<Arc<str>>,
+        permissions: Permissions,
+        mode: SimpleMode,
+        events: EventSource,
+    ) -> Self {
+        Self { id, user, permissions, mode, events }
     }
 
-    fn receive(&self, data: Data) -> Effect {
+    fn receive(&mut self, data: Data, effects: &mut Vec<Effect>) {
+        let metadata = Metadata::default();
         match &self.mode {
             SimpleMode::SendToGroup { group, no_echo } => {
-                if self.permissions.send_to_group.covers(group) {
-                    publish_to_group(group, self.user.as_ref(), data, Metadata::default(), !no_echo)
-                } else {
+                if !self.permissions.send_to_group.covers(group) {
                     // There is no ack to say it with, and silence would hide the mistake.
                     let reason = "The client does not have permission to send to the group.";
-                    Effect::Close(Close::new(1008, reason))
+                    return effects.push(Effect::Close(Close::new(1008, reason)));
+                }
+                let user = self.user.as_deref().map(Into::into);
+                let source = Source::Group { group: group.clone(), user };
+                let message = Message { source, data, metadata };
+                effects.push(publish_to_group(group, message, None, !no_echo));
+            }
+            SimpleMode::SendEvent => {
+                let event = UserEvent { name: EVENT.into(), data, metadata, reply: Reply::Silence };
+                if !self.events.raise(event, effects) {
+                    // By the protocol an event that nobody takes ends a simple connection.
+                    effects.push(Effect::Close(Close::new(
+                        1011,
+                        "No event handler is configured for this hub, so nobody takes the event \
+                         'message'.",
+                    )));
                 }
             }
-            // By the protocol an event that nobody takes ends a simple connection.
-            SimpleMode::SendEvent => Effect::Close(Close::new(
-                1011,
-                "No event handler is configured for this hub, so the event 'message' has no taker.",
-            )),
+        }
+    }
+
+    fn answered(&mut self, outcome: UserOutcome, effects: &mut Vec<Effect>) {
+        self.events.answered(effects);
+        match outcome {
+            UserOutcome::Handled(None) => {}
+            UserOutcome::Handled(Some(answer)) => {
+                let (data, metadata) = (answer.data, answer.metadata);
+                let message = Message { source: Source::Server, data, metadata };
+                effects.push(Effect::Publish {
+                    audience: Audience::Connection(self.id),
+                    publication: Publication::new(message),
+                    echo: true,
+                });
+            }
+            UserOutcome::NoHandler
+            | UserOutcome::Overloaded
+            | UserOutcome::Refused(_)
+            | UserOutcome::Failed(_) => {
+                let reason = "The event handler did not take the event 'message'.";
+                effects.push(Effect::Close(Close::new(1011, reason)));
+            }
         }
     }
 }
@@ -61,12 +107,30 @@ impl SimpleSession {
 impl Session for SimpleSession {
     fn step(&mut self, _now: Timestamp, input: Input<'_>, effects: &mut Vec<Effect>) {
         match input {
-            Input::Text(text) => effects.push(self.receive(Data::Text(text.into()))),
+            Input::Opened => self.events.opened(effects),
+            Input::Text(text) => self.receive(Data::Text(text.into()), effects),
             Input::Binary(bytes) => {
-                effects.push(self.receive(Data::Binary(Bytes::copy_from_slice(bytes))));
+                self.receive(Data::Binary(Bytes::copy_from_slice(bytes)), effects);
             }
+            Input::Ended(reason) => self.events.ended(reason, effects),
             // Nothing but data is ever sent to a simple client.
-            Input::Opened | Input::Recovered | Input::Closing(_) | Input::Ended(_) => {}
+            Input::Recovered | Input::Closing(_) => {}
+        }
+    }
+
+    fn instruct(
+        &mut self,
+        _now: Timestamp,
+        instruction: Box<dyn Any + Send>,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        match instruction.downcast().map(|it| *it) {
+            Ok(Instruction::Permission(question)) => question.apply(&mut self.permissions),
+            Ok(Instruction::EventAnswered { outcome, .. }) => {
+                self.answered(outcome, effects);
+                true
+            }
+            Err(_) => false,
         }
     }
 }

@@ -30,7 +30,16 @@ fn written(line: &str) -> Vec<u8> {
     let (what, rest) = line.split_once(' ').unwrap_or((line, ""));
     let (first, second) = rest.split_once(' ').unwrap_or((rest, ""));
     match what {
-        "connected" => connected(first, Some(second).filter(|user| !user.is_empty())),
+        "connected" => connected(first, Some(second).filter(|user| !user.is_empty()), None),
+        "connected-reliable" => connected(first, None, Some(second)),
+        "numbered" => number(
+            &numbered_body(&Message {
+                source: Source::Server,
+                data: Data::Text(second.into()),
+                metadata: Metadata::default(),
+            }),
+            first.parse().unwrap(),
+        ),
         "disconnected" => disconnected(rest),
         "pong" => pong().to_vec(),
         "ack" => {

@@ -1,0 +1,126 @@
+//! Events from a connection to the application's event handler, and their answers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use gateway::{Effect, Raised};
+
+use crate::message::Data;
+use crate::metadata::Metadata;
+
+/// Unanswered events above which nothing more is read from the client, and below which it is again.
+const PAUSE_ABOVE: usize = 64;
+const RESUME_BELOW: usize = 32;
+
+/// Takes a connection's events out of the engine, in order. Must neither block nor take long.
+pub trait EventSink: Send + Sync {
+    /// The client has connected.
+    fn connected(&self);
+    /// The client is gone for good.
+    fn disconnected(&self, reason: &str);
+    /// The client sent an event; it is answered by [`super::Instruction::EventAnswered`].
+    fn user(&self, event: UserEvent);
+}
+
+/// An event that a client sent.
+#[derive(Debug)]
+pub struct UserEvent {
+    /// Its name.
+    pub name: Box<str>,
+    /// What it carries.
+    pub data: Data,
+    /// What travels along.
+    pub metadata: Metadata,
+    /// What the client waits for.
+    pub reply: Reply,
+}
+
+/// What a client waits for after an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The ack of this id, or nothing without one.
+    Ack(Option<u64>),
+    /// Nothing, but a failure ends the connection (simple clients).
+    Silence,
+}
+
+/// The events of one connection, as its session raises them.
+pub struct EventSource {
+    /// `None` where nobody listens to the hub's events.
+    sink: Option<Arc<dyn EventSink>>,
+    unanswered: usize,
+    paused: bool,
+}
+
+impl EventSource {
+    /// Events go to `sink`, if there is one.
+    pub fn new(sink: Option<Arc<dyn EventSink>>) -> Self {
+        Self { sink, unanswered: 0, paused: false }
+    }
+
+    /// The connection is open.
+    pub(super) fn opened(&self, effects: &mut Vec<Effect>) {
+        self.push(What::Connected, effects);
+    }
+
+    /// The connection is gone.
+    pub(super) fn ended(&self, reason: &str, effects: &mut Vec<Effect>) {
+        self.push(What::Disconnected(reason.into()), effects);
+    }
+
+    /// Raises a client's event; `false` when nobody listens. Reading pauses when many wait.
+    pub(super) fn raise(&mut self, event: UserEvent, effects: &mut Vec<Effect>) -> bool {
+        if !self.push(What::User(event), effects) {
+            return false;
+        }
+        self.unanswered += 1;
+        if self.unanswered > PAUSE_ABOVE && !self.paused {
+            self.paused = true;
+            effects.push(Effect::Pause);
+        }
+        true
+    }
+
+    /// An event has been answered.
+    pub(super) fn answered(&mut self, effects: &mut Vec<Effect>) {
+        self.unanswered = self.unanswered.saturating_sub(1);
+        if self.unanswered < RESUME_BELOW && self.paused {
+            self.paused = false;
+            effects.push(Effect::Resume);
+        }
+    }
+
+    fn push(&self, what: What, effects: &mut Vec<Effect>) -> bool {
+        let Some(sink) = &self.sink else { return false };
+        effects.push(Effect::Raise(Box::new(Raising { sink: Arc::clone(sink), what })));
+        true
+    }
+}
+
+enum What {
+    Connected,
+    Disconnected(Box<str>),
+    User(UserEvent),
+}
+
+struct Raising {
+    sink: Arc<dyn EventSink>,
+    what: What,
+}
+
+impl Raised for Raising {
+    fn raise(self: Box<Self>) {
+        match self.what {
+            What::Connected => self.sink.connected(),
+            What::Disconnected(reason) => self.sink.disconnected(&reason),
+            What::User(event) => self.sink.user(event),
+        }
+    }
+}
+
+impl fmt::Debug for Raising {
+    /// Shows nothing of the event: payloads are never logged.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Raising")
+    }
+}
