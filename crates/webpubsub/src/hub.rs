@@ -22,7 +22,6 @@ pub struct HubSettings {
 pub(crate) struct Hub {
     pub(crate) id: HubId,
     pub(crate) name: HubName,
-    pub(crate) anonymous: bool,
     pub(crate) keep_alive_secs: u32,
     /// `None` where nobody listens to its events.
     pub(crate) handlers: Option<Arc<HubHandlers>>,
@@ -35,7 +34,6 @@ impl Hub {
             let concurrency = crate::upstream::hub::DEFAULT_CONCURRENCY;
             Arc::new(HubHandlers::new(name.clone(), origin, handlers, concurrency))
         });
-        let HubSettings { anonymous, keep_alive_secs, .. } = *settings;
-        Self { id, name, anonymous, keep_alive_secs, handlers }
+        Self { id, name, keep_alive_secs: settings.keep_alive_secs, handlers }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Map;
 
 use super::handshake::offered;
 use super::{Attempt, bad_request, text};
-use crate::hub::Hub;
+use crate::hub::{Hub, HubSettings};
 use crate::name;
 use crate::protocol::Subprotocol;
 use crate::resource::Resource;
@@ -54,7 +54,7 @@ pub(super) fn claims(attempt: &Attempt<'_>) -> Result<Option<Claims>> {
 }
 
 /// What a client without a token may do, where the hub lets it in: nothing but send events.
-pub(super) fn anonymous(hub: &Hub, attempt: &Attempt<'_>) -> Result<Claims> {
+pub(super) fn anonymous(hub: &HubSettings, attempt: &Attempt<'_>) -> Result<Claims> {
     if !hub.anonymous {
         return Err(Refusal::Missing.into());
     }

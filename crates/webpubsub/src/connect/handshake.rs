@@ -95,8 +95,8 @@ mod tests {
             kept.map(|(_, (name, value))| (name.clone(), HeaderValue::from_static(value))).collect()
         };
         assert!(websocket_key(&headers(None)).is_ok());
-        for without in 0..whole.len() {
-            assert!(websocket_key(&headers(Some(without))).is_err(), "{:?}", whole[without].0);
+        for (without, (name, _)) in whole.iter().enumerate() {
+            assert!(websocket_key(&headers(Some(without))).is_err(), "{name}");
         }
     }
 }

@@ -37,6 +37,11 @@ use crate::upstream;
 use entrant::{Admission, Entrant};
 use handshake::{offered, switching_protocols, websocket_key};
 
+/// The engine's hub of those who are let in only to be told that they may not come back.
+const NOWHERE: &str = "webpubsub//nowhere";
+/// Longer than such a connection lives.
+const REFUSED_KEEP_ALIVE_SECS: u32 = 60;
+
 pub(crate) fn router(service: WebPubSub) -> Router {
     Router::new()
         // Merged routers must agree on it; see the routes of `rest`.
@@ -107,11 +112,12 @@ impl Attempt<'_> {
     async fn begin(self) -> Result<Response> {
         let claims = entrant::claims(&self)?;
         let name = HubName::parse(self.hub)?;
-        let hub = self.service.hub(&self.resource, &name);
+        // A stranger must not bring a hub into being: memory is for those who may connect.
         let claims = match claims {
             Some(claims) => claims,
-            None => entrant::anonymous(&hub, &self)?,
+            None => entrant::anonymous(self.resource.hub(&name), &self)?,
         };
+        let hub = self.service.hub(&self.resource, &name);
         let id = self.service.backplane().allocate();
         match entrant::admit(&self, &hub, id, claims).await? {
             Admission::Admitted(entrant) => self.open(&hub, id, *entrant).await,
@@ -164,10 +170,12 @@ impl Attempt<'_> {
         let token = self.query.one("awps_reconnection_token").unwrap_or_default();
         let tokens = self.service.reconnection_tokens();
         let name = HubName::parse(self.hub)?;
-        let hub = self.service.hub(&self.resource, &name);
-        let holder = ConnectionId::parse(id).filter(|id| tokens.holds(*id, token));
-        let recovered = match holder {
-            Some(id) => self.service.backplane().recover(hub.id, id).await.map(|it| (it, id)),
+        let backplane = self.service.backplane();
+        let recovered = match ConnectionId::parse(id).filter(|id| tokens.holds(*id, token)) {
+            Some(id) => {
+                let hub = self.service.hub(&self.resource, &name).id;
+                backplane.recover(hub, id).await.map(|reservation| (reservation, id))
+            }
             None => None,
         };
         let (subprotocol, echoed) = Subprotocol::negotiate(offered(&self.headers));
@@ -177,14 +185,14 @@ impl Attempt<'_> {
             tokio::spawn(hand_over(self.upgrade, reservation, id));
             return Ok(switching_protocols(&self.key, echoed));
         }
-        tracing::info!(hub = hub.name.as_str(), "a connection could not be recovered");
+        tracing::info!(hub = name.as_str(), "a connection could not be recovered");
         let opening = Opening {
-            id: self.service.backplane().allocate(),
-            hub: hub.id,
+            id: backplane.allocate(),
+            hub: backplane.hub(NOWHERE),
             user: None,
             groups: Vec::new(),
             variant: subprotocol.variant(),
-            keep_alive_secs: hub.keep_alive_secs,
+            keep_alive_secs: REFUSED_KEEP_ALIVE_SECS,
             reliable: None,
             session: Box::new(RefusedSession),
         };

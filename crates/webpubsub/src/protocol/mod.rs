@@ -135,10 +135,7 @@ mod tests {
     fn wire_forms_names_and_subprotocols_are_one_to_one() {
         for it in Subprotocol::ALL {
             assert_eq!(Subprotocol::of(it.variant()), it);
-            assert_eq!(
-                it.name().map(|name| Subprotocol::by_name(name)),
-                it.name().map(|_| Some(it))
-            );
+            assert_eq!(it.name().map(Subprotocol::by_name), it.name().map(|_| Some(it)));
         }
     }
 

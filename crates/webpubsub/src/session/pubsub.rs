@@ -107,14 +107,14 @@ impl PubSubSession {
                 if let Some(ack_id) = ack_id
                     && self.acks.contains(ack_id)
                 {
-                    return effects.push(self.ack(ack_id, Err(duplicate(ack_id))));
+                    return effects.push(self.ack(ack_id, &Err(duplicate(ack_id))));
                 }
                 let reply = Reply::Ack(ack_id);
                 let event = UserEvent { name: event.into(), data, metadata, reply };
                 if self.events.raise(event, effects) {
                     self.pending_acks.extend(ack_id);
                 } else if let Some(ack_id) = ack_id {
-                    effects.push(self.ack(ack_id, Err(unanswered())));
+                    effects.push(self.ack(ack_id, &Err(unanswered())));
                 }
             }
         }
@@ -144,10 +144,10 @@ impl PubSubSession {
         if outcome.is_ok() {
             self.acks.insert(ack_id);
         }
-        turn.effects.push(self.ack(ack_id, outcome));
+        turn.effects.push(self.ack(ack_id, &outcome));
     }
 
-    fn ack(&self, ack_id: u64, outcome: Result<(), Failure>) -> Effect {
+    fn ack(&self, ack_id: u64, outcome: &Result<(), Failure>) -> Effect {
         let outcome = outcome.as_ref().copied().map_err(|(name, text)| (*name, text.as_str()));
         Effect::Send(self.envelope.ack(ack_id, outcome))
     }
@@ -179,7 +179,7 @@ impl PubSubSession {
                     if outcome.is_ok() {
                         self.acks.insert(ack_id);
                     }
-                    effects.push(self.ack(ack_id, outcome));
+                    effects.push(self.ack(ack_id, &outcome));
                 }
                 true
             }
