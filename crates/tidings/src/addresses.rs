@@ -94,6 +94,7 @@ mod tests {
             public_endpoints: owned(public),
             primary_key: KeySource::Kept,
             secondary_key: KeySource::Kept,
+            hubs: Vec::new(),
         }
     }
 

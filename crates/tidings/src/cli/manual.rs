@@ -57,6 +57,8 @@ Examples:
       start on http://localhost:8080 and https://localhost:8443, state in ./.tidings
   tidings dev --data state --http-port 0 --https-port 0 --admin-port 0 --ready-file ready.json
       the same for scripts: free ports; ready.json appears, whole, once everything is served
+  tidings dev --event-handler 'chat=http://localhost:3000/eventhandler/{event}'
+      post the events of the hub \"chat\" to an application on this machine
   export WebPubSubConnectionString=\"$(tidings connection-string local)\"
       hand the connection string to an application
   tidings dev --print-config > tidings.toml

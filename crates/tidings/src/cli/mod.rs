@@ -55,6 +55,13 @@ struct Dev {
     /// Port of metrics and health, 0 for a free one [default: 8081]
     #[arg(long, value_name = "N")]
     admin_port: Option<u16>,
+    /// Post every event of HUB (* for all hubs) to URL, which may hold {hub} and {event};
+    /// repeatable
+    #[arg(long, value_name = "HUB=URL")]
+    event_handler: Vec<String>,
+    /// Let clients of HUB (* for all hubs) connect without a token; repeatable
+    #[arg(long, value_name = "HUB")]
+    anonymous: Vec<String>,
     /// Write addresses and connection strings to FILE (JSON) once everything is served
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -211,9 +218,17 @@ impl Dev {
             ("--https-port", "server.https_port", port(self.https_port)),
             ("--admin-port", "server.admin_port", port(self.admin_port)),
         ];
-        given
+        let single = given
             .into_iter()
-            .filter_map(|(name, path, value)| Some(Flag { name, path, value: value? }))
+            .filter_map(|(name, path, value)| Some(Flag { name, path, value: value? }));
+        let repeated = |name, path, values: &[String]| {
+            let flags = values.iter().map(|value| Flag { name, path, value: value.clone() });
+            flags.collect::<Vec<_>>()
+        };
+        let handler = "resource.hub.event_handler.url_template";
+        single
+            .chain(repeated("--event-handler", handler, &self.event_handler))
+            .chain(repeated("--anonymous", "resource.hub.anonymous_connect", &self.anonymous))
             .collect()
     }
 }

@@ -18,6 +18,7 @@ fn every_documented_command_is_understood() {
     for line in [
         "dev",
         "dev --data d --http-port 0 --https-port 0 --admin-port 0 --ready-file r --print-config",
+        "dev --event-handler chat=http://localhost:1/{event} --event-handler *=http://h --anonymous *",
         "serve --config tidings.toml --ready-file r",
         "trust --data d",
         "keys show local primary",
@@ -53,6 +54,15 @@ fn flags_become_the_last_layer_of_the_configuration() {
     let flags = dev.flags();
     let named: Vec<_> = flags.iter().map(|flag| (flag.path, flag.value.as_str())).collect();
     assert_eq!(named, [("data.folder", "d"), ("server.https_port", "0")]);
+    let line = "dev --event-handler a=http://h --anonymous b --event-handler *=http://i";
+    let Command::Dev(dev) = parse(line).unwrap().command else { panic!("not dev") };
+    let values: Vec<_> = dev.flags().into_iter().map(|flag| (flag.name, flag.value)).collect();
+    let expected = [
+        ("--event-handler", "a=http://h"),
+        ("--event-handler", "*=http://i"),
+        ("--anonymous", "b"),
+    ];
+    assert_eq!(values, expected.map(|(name, value)| (name, value.to_owned())));
 }
 
 #[test]

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::Context;
 use super::certificate;
-use super::file::ResourceTable;
+use super::file::Table;
 use super::layers::Settings;
 use super::model::{
-    Config, Data, Durability, Gateway, Log, LogFormat, LogLevel, Mode, Server, Tls,
+    Config, Data, Durability, Gateway, Log, LogFormat, LogLevel, Mode, Outbound, Server, Tls,
+    Upstream,
 };
 use super::outside::Outside;
 use super::problem::{Place, Problem};
@@ -30,7 +31,7 @@ impl<'a> Builder<'a> {
 
     /// The configuration that the settings describe. It may be used only when no problem found so
     /// far is an error: after an error, stand-ins fill the gaps.
-    pub(super) fn config(&mut self, settings: &Settings, tables: &[ResourceTable]) -> Config {
+    pub(super) fn config(&mut self, settings: &Settings, tables: &[Table]) -> Config {
         let tls = self.tls(settings);
         let server = self.server(settings, tls.is_some());
         self.gateway_bounds(settings);
@@ -40,8 +41,10 @@ impl<'a> Builder<'a> {
             data: self.data(settings),
             tls,
             gateway: gateway(settings),
+            outbound: self.outbound(settings),
+            upstream: Upstream { timeout: seconds(settings, "upstream.timeout_seconds") },
             log: log(settings),
-            resources: self.resources(tables),
+            resources: self.resources(tables, seconds(settings, "gateway.keep_alive_seconds")),
         }
     }
 
@@ -203,6 +206,24 @@ impl<'a> Builder<'a> {
         };
         let master_key = self.secret(settings, &MASTER_KEY);
         Data { folder: self.resolve(folder, &place), durability, master_key }
+    }
+
+    fn outbound(&mut self, settings: &Settings) -> Outbound {
+        let path = "outbound.extra_ca_file";
+        let at = settings.place(path);
+        let extra_ca_file = settings.text(path).map(|file| {
+            let pem = self.read(path, file, &at);
+            pem.map(|pem| self.note(certificate::check_chain(&pem), path, file, &at));
+            self.resolve(file, &at)
+        });
+        let ranges = settings.list("outbound.allow").iter();
+        Outbound {
+            allow_private: settings.boolean("outbound.allow_private"),
+            allow: ranges
+                .map(|(text, _)| text.parse().expect("ranges were checked when they were read"))
+                .collect(),
+            extra_ca_file,
+        }
     }
 
     fn gateway_bounds(&mut self, settings: &Settings) {

@@ -1,6 +1,7 @@
 //! The table of keys as text: `config explain` and the printed configuration.
 
-use super::layers::Settings;
+use super::file::Table;
+use super::layers::{Setting, Settings};
 use super::model::Mode;
 use super::table::{self, KEYS, Key, Kind, Literal, Modes, Preset, SECTIONS, heading};
 use super::value::Value;
@@ -19,10 +20,10 @@ pub fn explain(path: Option<&str>) -> Result<String, String> {
     if !of_section.is_empty() {
         return Ok(of_section.iter().map(|key| explain_key(key)).collect::<Vec<_>>().join("\n"));
     }
-    // A name alone is enough where it is unique; a slip is compared with names and whole paths.
-    let same_name: Vec<_> = KEYS.iter().filter(|key| key.name() == path).collect();
-    if let [key] = same_name.as_slice() {
-        return Ok(explain_key(key));
+    // A name alone is enough; a slip is compared with names and whole paths.
+    let same_name: Vec<_> = KEYS.iter().filter(|key| key.name() == path).map(explain_key).collect();
+    if !same_name.is_empty() {
+        return Ok(same_name.join("\n"));
     }
     let near = names::nearest(path, KEYS.iter().map(|key| key.path)).or_else(|| {
         let name = names::nearest(path, KEYS.iter().map(Key::name))?;
@@ -81,26 +82,79 @@ pub fn print(mode: Mode, flags: &[Flag], outside: &dyn Outside) -> Result<String
     if has_errors(&problems) {
         return Err(problems);
     }
-    let (settings, _) = layered("", &context, &mut Vec::new());
-    let mut text = String::from(PRINTED_HEAD);
-    for (section, sentence) in SECTIONS {
-        text.push_str(&format!("\n{}\n", wrapped(sentence, "# ", 92)));
-        text.push_str(&format!("{}\n", heading(section)));
-        for key in KEYS.iter().filter(|key| key.section() == *section) {
-            text.push_str(&format!("\n{}\n{}\n", wrapped(key.doc, "# ", 92), line(key, &settings)));
+    let (settings, tables) = layered("", &context, &mut Vec::new());
+    let mut printer = Printer { text: String::from(PRINTED_HEAD), explained: Vec::new() };
+    for section in table::below("") {
+        if !table::is_repeated(section) {
+            printer.section(section, Some(&settings));
         }
     }
-    Ok(text)
+    for table in &tables {
+        printer.table(table);
+    }
+    Ok(printer.text)
 }
 
-fn line(key: &Key, settings: &Settings) -> String {
-    let value = match settings.get(key.path).map(|setting| &setting.value) {
+/// Writes sections one after another, each explained where it first appears.
+struct Printer {
+    text: String,
+    explained: Vec<&'static str>,
+}
+
+impl Printer {
+    fn table(&mut self, table: &Table) {
+        self.section(table.section, Some(&table.settings));
+        for section in table::below(table.section) {
+            for below in table.of(section) {
+                self.table(below);
+            }
+            if table.of(section).next().is_none() {
+                self.possible(section);
+            }
+        }
+    }
+
+    /// A section that nobody gave, commented out, with those below it.
+    fn possible(&mut self, section: &'static str) {
+        if !self.explained.contains(&section) {
+            self.section(section, None);
+            table::below(section).for_each(|below| self.possible(below));
+        }
+    }
+
+    /// One section with its keys; without settings everything is commented out.
+    fn section(&mut self, section: &'static str, settings: Option<&Settings>) {
+        let explain = !self.explained.contains(&section);
+        self.explained.push(section);
+        let sentence = SECTIONS.iter().find(|(path, _)| *path == section).map(|(_, it)| *it);
+        self.text.push('\n');
+        if let Some(sentence) = sentence.filter(|_| explain) {
+            self.text.push_str(&format!("{}\n", wrapped(sentence, "# ", 92)));
+        }
+        let comment = if settings.is_some() { "" } else { "# " };
+        self.text.push_str(&format!("{comment}{}\n", heading(section)));
+        for key in KEYS.iter().filter(|key| key.section() == section) {
+            if explain {
+                self.text.push_str(&format!("\n{}\n", wrapped(key.doc, "# ", 92)));
+            }
+            let setting = settings.and_then(|settings| settings.get(key.path));
+            if explain || setting.is_some() {
+                self.text.push_str(&format!("{}\n", line(key, setting)));
+            }
+        }
+    }
+}
+
+fn line(key: &Key, setting: Option<&Setting>) -> String {
+    let value = match setting.map(|setting| &setting.value) {
         Some(Value::Integer(number)) => number.to_string(),
+        Some(Value::Boolean(boolean)) => boolean.to_string(),
         Some(Value::Text(text)) => quoted(text),
-        // The resource of development, which no layer can change.
-        None if key.path == "resource.name" => quoted(super::DEVELOPMENT_RESOURCE),
-        None if key.path == "resource.kind" => quoted("webpubsub"),
-        Some(Value::List(_)) | None => {
+        Some(Value::List(list)) => {
+            let elements: Vec<_> = list.iter().map(|(text, _)| quoted(text)).collect();
+            format!("[{}]", elements.join(", "))
+        }
+        None => {
             let example = if matches!(key.kind, Kind::List(_)) { "[\"…\"]" } else { "\"…\"" };
             return format!("# {} = {example}  # default: {}", key.name(), preset(&key.preset));
         }
@@ -115,6 +169,7 @@ fn quoted(text: &str) -> String {
 fn preset(preset: &Preset) -> String {
     let show = |literal: Literal| match literal {
         Literal::Integer(number) => number.to_string(),
+        Literal::Boolean(boolean) => boolean.to_string(),
         Literal::Text(text) => quoted(text),
     };
     match preset {
@@ -131,6 +186,7 @@ fn expectation(kind: &Kind) -> String {
     match kind {
         Kind::Port => "a port from 0 to 65535; 0 picks a free one".to_owned(),
         Kind::Integer { min, max, unit } => format!("a whole number from {min} to {max} ({unit})"),
+        Kind::Boolean => "true or false".to_owned(),
         Kind::Address => "an IP address".to_owned(),
         Kind::Choice(words) => format!("one of {}", words.join(", ")),
         Kind::Path => "a path; relative ones start at the folder of the file".to_owned(),
@@ -138,6 +194,13 @@ fn expectation(kind: &Kind) -> String {
         Kind::Name => "a resource name".to_owned(),
         Kind::Host => "a host name".to_owned(),
         Kind::Endpoint => "an address such as https://chat.example.com".to_owned(),
+        Kind::Range => "a range of addresses such as 10.0.0.0/8".to_owned(),
+        Kind::Hub => "the name of a hub, or *".to_owned(),
+        Kind::UrlTemplate => {
+            "a URL such as https://app.example.com/eventhandler/{event}".to_owned()
+        }
+        Kind::EventPattern => "* or names with commas between them".to_owned(),
+        Kind::SystemEvent => "connect, connected or disconnected".to_owned(),
         Kind::List(element) => format!("a list; each element is {}", expectation(element)),
     }
 }
@@ -178,6 +241,9 @@ mod tests {
             assert!(text.contains(part), "{text}");
         }
         assert!(explain(Some("drain_seconds")).unwrap().starts_with("server.drain_seconds\n"));
+        let both = explain(Some("keep_alive_seconds")).unwrap();
+        assert!(both.contains("gateway.keep_alive_seconds\n"), "{both}");
+        assert!(both.contains("resource.hub.keep_alive_seconds\n"), "{both}");
         assert!(explain(Some("tls")).unwrap().contains("tls.key\n"));
     }
 
@@ -207,6 +273,36 @@ mod tests {
             let commented = text.contains(&format!("\n# {} = ", key.name()));
             assert!(given || commented, "{}", key.path);
         }
+    }
+
+    #[test]
+    fn hubs_of_flags_are_printed_as_a_file_would_hold_them() {
+        let flag = |name, path, value: &str| Flag { name, path, value: value.to_owned() };
+        let handler = "resource.hub.event_handler.url_template";
+        let flags = [
+            flag("--event-handler", handler, "chat=http://localhost:1/{event}?a=b=c"),
+            flag("--event-handler", handler, "*=http://localhost:2/"),
+            flag("--event-handler", handler, "Chat=http://localhost:3/"),
+            flag("--anonymous", "resource.hub.anonymous_connect", "*"),
+        ];
+        let outside = Fake::default();
+        let text = print(Mode::Dev, &flags, &outside).unwrap();
+        let without_https = text.replace("https_port = 8443", "");
+        let base = std::path::Path::new("/etc/tidings");
+        let context = Context { mode: Mode::Serve, base, flags: &[], outside: &outside };
+        let (config, problems) = check(&without_https, &context);
+        let served = config.unwrap_or_else(|| panic!("{problems:?}\n{text}"));
+        let developed = super::super::check_dev(&flags, &outside).0.unwrap();
+        assert_eq!(served.resources[0].hubs, developed.resources[0].hubs);
+        let [chat, other] = developed.resources[0].hubs.as_slice() else { panic!("two hubs") };
+        assert_eq!(chat.name.as_ref().map(|name| name.as_str()), Some("chat"));
+        assert_eq!((chat.event_handlers.len(), chat.anonymous_connect), (2, false));
+        assert_eq!(
+            (&other.name, other.event_handlers.len(), other.anonymous_connect),
+            (&None, 1, true)
+        );
+        let url = chat.event_handlers[0].url.fill("chat", "order").to_string();
+        assert_eq!(url, "http://localhost:1/order?a=b=c");
     }
 
     #[test]

@@ -7,19 +7,36 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::layers::Settings;
+use super::model::Mode;
 use super::names;
 use super::problem::{Place, Problem};
-use super::table::{self, KEYS, Key, Kind, REFUSED, RESOURCE, SECTIONS};
+use super::table::{self, KEYS, Key, Kind, REFUSED, SECTIONS};
 use super::value::{self, Raw, Value};
 
-/// One `[[resource]]` of the file.
+/// One table of a section that may appear many times: a `[[resource]]`, or what stands below one.
 #[derive(Debug)]
-pub(super) struct ResourceTable {
+pub(super) struct Table {
+    pub(super) section: &'static str,
     /// Where the table starts.
     pub(super) place: Place,
     pub(super) settings: Settings,
     /// Keys that were given but not understood, so that nobody calls them missing.
     pub(super) faulty: Vec<&'static str>,
+    /// The tables below this one.
+    pub(super) below: Vec<Self>,
+}
+
+impl Table {
+    /// An empty table, but for the defaults of its keys.
+    pub(super) fn new(section: &'static str, place: Place, mode: Mode) -> Self {
+        let settings = Settings::defaults_of(section, mode);
+        Self { section, place, settings, faulty: Vec::new(), below: Vec::new() }
+    }
+
+    /// The tables of a section directly below this one.
+    pub(super) fn of(&self, section: &str) -> impl Iterator<Item = &Self> {
+        self.below.iter().filter(move |table| table.section == section)
+    }
 }
 
 /// Reads `text` over `settings` and returns the resources.
@@ -27,7 +44,7 @@ pub(super) fn apply_file(
     settings: &mut Settings,
     text: &str,
     problems: &mut Vec<Problem>,
-) -> Vec<ResourceTable> {
+) -> Vec<Table> {
     let (root, errors) = DeTable::parse_recoverable(text);
     let mut reader = Reader { text, problems: Vec::new() };
     let resources = reader.root(root.get_ref(), settings);
@@ -70,69 +87,95 @@ impl Reader<'_> {
         self.problems.push(Problem::error(place, message, help));
     }
 
-    fn root(&mut self, root: &DeTable<'_>, settings: &mut Settings) -> Vec<ResourceTable> {
-        let mut resources = Vec::new();
+    fn root(&mut self, root: &DeTable<'_>, settings: &mut Settings) -> Vec<Table> {
+        let mut tables = Vec::new();
         for (name, value) in root {
-            let section: &str = name.get_ref();
             let place = self.place(name);
-            match (SECTIONS.iter().find(|(known, _)| *known == section), value.get_ref()) {
-                (None, _) => self.unknown_section(section, &place),
-                (Some((RESOURCE, _)), DeValue::Array(tables)) => {
-                    resources.extend(tables.iter().filter_map(|table| self.resource(table)));
+            let known = table::below("").find(|known| known == name.get_ref());
+            match (known, value.get_ref()) {
+                (None, _) => self.unknown_section(name.get_ref(), &place),
+                (Some(section), _) if table::is_repeated(section) => {
+                    tables.extend(self.tables(section, &place, value));
                 }
-                (Some((RESOURCE, _)), _) => self.complain(
-                    &place,
-                    "resource must be a list of tables".to_owned(),
-                    "write [[resource]], with two brackets, once for each resource",
-                ),
-                (Some((section, _)), DeValue::Table(table)) => {
-                    self.table(section, table, settings);
+                (Some(section), DeValue::Table(keys)) => {
+                    self.keys(section, keys, settings);
                 }
-                (Some((section, _)), _) => self.complain(
+                (Some(section), _) => self.complain(
                     &place,
                     format!("{section} must be a section"),
                     format!("write [{section}] on a line of its own and its keys below"),
                 ),
             }
         }
-        resources
+        tables
     }
 
     fn unknown_section(&mut self, name: &str, place: &Place) {
         let home = KEYS.iter().find(|key| key.name() == name);
-        let help = match (home, names::nearest(name, SECTIONS.iter().map(|(name, _)| *name))) {
-            (Some(key), _) => format!("{name} belongs below {}", key.heading()),
-            (None, Some(near)) => format!("did you mean {near}?"),
-            (None, None) => {
-                let known: Vec<_> = SECTIONS.iter().map(|(name, _)| *name).collect();
+        let deeper =
+            SECTIONS.iter().find(|(path, _)| path.contains('.') && table::last(path) == name);
+        let help = match (home, deeper, names::nearest(name, table::below(""))) {
+            (Some(key), ..) => format!("{name} belongs below {}", key.heading()),
+            (None, Some((path, _)), _) => format!("write {}", table::heading(path)),
+            (None, None, Some(near)) => format!("did you mean {near}?"),
+            (None, None, None) => {
+                let known: Vec<_> = table::below("").collect();
                 format!("the sections are {}", known.join(", "))
             }
         };
         self.complain(place, format!("there is no section \"{name}\""), help);
     }
 
-    fn resource(&mut self, table: &Spanned<DeValue<'_>>) -> Option<ResourceTable> {
-        let place = self.place(table);
-        let DeValue::Table(keys) = table.get_ref() else {
-            let help = "write [[resource]] on a line of its own and its keys below";
-            self.complain(&place, "a resource must be a table".to_owned(), help);
-            return None;
+    /// Every table of a section that may appear many times.
+    fn tables(
+        &mut self,
+        section: &'static str,
+        place: &Place,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Vec<Table> {
+        let heading = table::heading(section);
+        let DeValue::Array(tables) = value.get_ref() else {
+            self.complain(
+                place,
+                format!("{section} must be a list of tables"),
+                format!(
+                    "write {heading}, with two brackets, once for each {}",
+                    table::last(section)
+                ),
+            );
+            return Vec::new();
         };
-        let mut settings = Settings::empty();
-        let faulty = self.table(RESOURCE, keys, &mut settings);
-        Some(ResourceTable { place, settings, faulty })
+        let mut read = Vec::new();
+        for item in tables.iter() {
+            let place = self.place(item);
+            let DeValue::Table(keys) = item.get_ref() else {
+                let help = format!("write {heading} on a line of its own and its keys below");
+                let name = table::last(section).replace('_', " ");
+                self.complain(&place, format!("a {name} must be a table"), help);
+                continue;
+            };
+            // Only `tidings serve` reads files.
+            let mut table = Table::new(section, place, Mode::Serve);
+            (table.faulty, table.below) = self.keys(section, keys, &mut table.settings);
+            read.push(table);
+        }
+        read
     }
 
-    /// Reads one section; returns the keys that were given but not accepted.
-    fn table(
+    /// Reads one table; returns the keys that were given but not accepted, and the tables below.
+    fn keys(
         &mut self,
         section: &str,
         table: &DeTable<'_>,
         settings: &mut Settings,
-    ) -> Vec<&'static str> {
-        let mut faulty = Vec::new();
+    ) -> (Vec<&'static str>, Vec<Table>) {
+        let (mut faulty, mut below) = (Vec::new(), Vec::new());
         for (name, value) in table {
             let path = format!("{section}.{}", name.get_ref());
+            if let Some(section) = table::below(section).find(|it| *it == path) {
+                below.extend(self.tables(section, &self.place(name), value));
+                continue;
+            }
             let Some(key) = table::find(&path) else {
                 self.unknown_key(section, &path, &self.place(name));
                 continue;
@@ -142,7 +185,7 @@ impl Reader<'_> {
                 None => faulty.push(key.path),
             }
         }
-        faulty
+        (faulty, below)
     }
 
     fn unknown_key(&mut self, section: &str, path: &str, place: &Place) {
@@ -150,13 +193,15 @@ impl Reader<'_> {
             return self.complain(place, format!("{path} must not be in the file"), *cure);
         }
         let name = path.strip_prefix(section).map_or(path, |rest| &rest[1..]);
+        let tables = table::below(section).map(table::last);
         let siblings = KEYS.iter().filter(|key| key.section() == section).map(Key::name);
+        let siblings: Vec<_> = siblings.chain(tables).collect();
         let elsewhere = KEYS.iter().find(|key| key.name() == name);
-        let help = match (names::nearest(name, siblings.clone()), elsewhere) {
+        let help = match (names::nearest(name, siblings.iter().copied()), elsewhere) {
             (Some(near), _) => format!("did you mean {near}?"),
             (None, Some(key)) => format!("{name} belongs below {}", key.heading()),
             (None, None) => {
-                format!("the keys here are {}", siblings.collect::<Vec<_>>().join(", "))
+                format!("the keys here are {}", siblings.join(", "))
             }
         };
         self.complain(place, format!("there is no key {path}"), help);
@@ -177,7 +222,9 @@ impl Reader<'_> {
         for item in elements.iter() {
             match self.single(key, element, item) {
                 Some(Value::Text(text)) => list.push((text, self.place(item))),
-                Some(Value::Integer(_) | Value::List(_)) | None => complete = false,
+                Some(Value::Integer(_) | Value::Boolean(_) | Value::List(_)) | None => {
+                    complete = false;
+                }
             }
         }
         complete.then_some(Value::List(list))
@@ -194,6 +241,7 @@ impl Reader<'_> {
             DeValue::Integer(number) => {
                 Raw::Integer(i64::from_str_radix(number.as_str(), number.radix()).ok())
             }
+            DeValue::Boolean(boolean) => Raw::Boolean(*boolean),
             other => Raw::Other(other.type_str()),
         };
         match value::accept(key, kind, raw) {

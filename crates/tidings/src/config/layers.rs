@@ -9,8 +9,8 @@ use super::model::Mode;
 use super::names;
 use super::outside::Outside;
 use super::problem::{Place, Problem};
-use super::table::{self, KEYS, Key, Kind, Modes, PREFIX, RESOURCE};
-use super::value::{self, Raw, Value};
+use super::table::{self, KEYS, Key, Kind, Modes, PREFIX};
+use super::value::{self, Complaint, Raw, Value};
 
 /// A value and where it was set.
 #[derive(Debug, Clone)]
@@ -35,10 +35,27 @@ pub struct Flag {
     pub value: String,
 }
 
+impl Flag {
+    /// Whether it is about one hub, which its value names first.
+    pub(super) fn is_of_hub(&self) -> bool {
+        self.path.starts_with(table::HUB)
+    }
+}
+
 impl Settings {
-    /// Every default of `mode`.
+    /// Every default of `mode`, of the sections that exist once.
     pub(super) fn defaults(mode: Mode) -> Self {
-        let with_default = KEYS.iter().filter_map(|key| Some((key, key.preset.literal(mode)?)));
+        Self::presets(mode, |section| !table::is_repeated(section))
+    }
+
+    /// The defaults of one table of a section that may appear many times.
+    pub(super) fn defaults_of(section: &str, mode: Mode) -> Self {
+        Self::presets(mode, |other| other == section)
+    }
+
+    fn presets(mode: Mode, wanted: impl Fn(&'static str) -> bool) -> Self {
+        let keys = KEYS.iter().filter(|key| wanted(key.section()));
+        let with_default = keys.filter_map(|key| Some((key, key.preset.literal(mode)?)));
         Self(
             with_default
                 .map(|(key, literal)| {
@@ -46,11 +63,6 @@ impl Settings {
                 })
                 .collect(),
         )
-    }
-
-    /// Nothing but what will be set: the keys of a resource have no defaults.
-    pub(super) fn empty() -> Self {
-        Self(BTreeMap::new())
     }
 
     pub(super) fn set(&mut self, key: &'static Key, value: Value, place: Place) {
@@ -71,8 +83,18 @@ impl Settings {
     pub(super) fn integer(&self, path: &str) -> u64 {
         match self.get(path).map(|setting| &setting.value) {
             Some(Value::Integer(number)) => *number,
-            Some(Value::Text(_) | Value::List(_)) | None => {
+            Some(Value::Text(_) | Value::List(_) | Value::Boolean(_)) | None => {
                 unreachable!("{path} is a number with a default")
+            }
+        }
+    }
+
+    /// Yes or no, which has a default.
+    pub(super) fn boolean(&self, path: &str) -> bool {
+        match self.get(path).map(|setting| &setting.value) {
+            Some(Value::Boolean(boolean)) => *boolean,
+            Some(Value::Text(_) | Value::List(_) | Value::Integer(_)) | None => {
+                unreachable!("{path} is true or false and has a default")
             }
         }
     }
@@ -81,7 +103,9 @@ impl Settings {
     pub(super) fn text(&self, path: &str) -> Option<&str> {
         match &self.get(path)?.value {
             Value::Text(text) => Some(text),
-            Value::Integer(_) | Value::List(_) => unreachable!("{path} is a text"),
+            Value::Integer(_) | Value::Boolean(_) | Value::List(_) => {
+                unreachable!("{path} is a text")
+            }
         }
     }
 
@@ -89,7 +113,9 @@ impl Settings {
     pub(super) fn list(&self, path: &str) -> &[(String, Place)] {
         match self.get(path).map(|setting| &setting.value) {
             Some(Value::List(list)) => list,
-            Some(Value::Text(_) | Value::Integer(_)) => unreachable!("{path} is a list"),
+            Some(Value::Text(_) | Value::Integer(_) | Value::Boolean(_)) => {
+                unreachable!("{path} is a list")
+            }
             None => &[],
         }
     }
@@ -146,9 +172,9 @@ fn unknown_variable(
     Some(Problem::warning(place, message, help))
 }
 
-/// Lays the flags over `settings`.
+/// Lays the flags over `settings`, but for those of hubs; see `dev_hubs.rs`.
 pub(super) fn apply_flags(settings: &mut Settings, flags: &[Flag], problems: &mut Vec<Problem>) {
-    for flag in flags {
+    for flag in flags.iter().filter(|flag| !flag.is_of_hub()) {
         let key = table::find(flag.path).expect("flags name keys of the table");
         apply_text(settings, key, &flag.value, Place::Flag(flag.name), problems);
     }
@@ -161,11 +187,29 @@ fn apply_text(
     place: Place,
     problems: &mut Vec<Problem>,
 ) {
-    debug_assert!(key.section() != RESOURCE && !matches!(key.kind, Kind::List(_)));
-    match value::accept(key, &key.kind, Raw::Unquoted(text)) {
+    debug_assert!(!table::is_repeated(key.section()));
+    match accept_text(key, text, &place) {
         Ok(value) => settings.set(key, value, place),
         Err(complaint) => {
             problems.push(Problem::error(&place, complaint.message, complaint.help));
         }
     }
+}
+
+/// The value that a text stands for; the elements of a list stand between commas.
+pub(super) fn accept_text(
+    key: &'static Key,
+    text: &str,
+    place: &Place,
+) -> Result<Value, Complaint> {
+    let Kind::List(element) = &key.kind else {
+        return value::accept(key, &key.kind, Raw::Unquoted(text));
+    };
+    let mut list = Vec::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        if let Value::Text(text) = value::accept(key, element, Raw::Unquoted(part))? {
+            list.push((text, place.clone()));
+        }
+    }
+    Ok(Value::List(list))
 }

@@ -7,7 +7,9 @@
 //! - `table.rs`: every key, once; everything below follows it
 //! - `value.rs`, `names.rs`: one value against its kind
 //! - `file.rs`, `layers.rs`: the layers, with the place of every value
-//! - `build.rs`, `resource.rs`, `secrets.rs`, `certificate.rs`: checks that need more than one key
+//! - `dev_hubs.rs`: what the flags of `tidings dev` say about hubs, as tables of a file
+//! - `build.rs`, `resource.rs`, `hub.rs`, `secrets.rs`, `certificate.rs`: checks that need more than
+//!   one key
 //! - `model.rs`: the result; `problem.rs`: what is wrong, where, and the cure
 //! - `document.rs`: the table as text for people
 //! - `outside.rs`: files and variables, behind a trait
@@ -16,8 +18,10 @@
 
 mod build;
 mod certificate;
+mod dev_hubs;
 mod document;
 mod file;
+mod hub;
 mod layers;
 mod model;
 mod names;
@@ -36,8 +40,8 @@ pub use document::{explain, print};
 pub use layers::Flag;
 pub use model::{
     Config, DEVELOPMENT_PRIMARY_KEY, DEVELOPMENT_RESOURCE, DEVELOPMENT_SECONDARY_KEY, Data,
-    Durability, Gateway, KeySource, Log, LogFormat, LogLevel, Mode, Resource, ResourceKind, Server,
-    Tls,
+    Durability, EventHandler, Gateway, Hub, KeySource, Log, LogFormat, LogLevel, Mode, Outbound,
+    Resource, ResourceKind, Server, Tls, Upstream,
 };
 pub use outside::{Machine, Outside};
 pub use problem::{Place, Problem, Severity, has_errors, render, verdict};
@@ -105,11 +109,14 @@ fn layered(
     text: &str,
     context: &Context<'_>,
     problems: &mut Vec<Problem>,
-) -> (Settings, Vec<file::ResourceTable>) {
+) -> (Settings, Vec<file::Table>) {
     let mut settings = Settings::defaults(context.mode);
-    let tables = file::apply_file(&mut settings, text, problems);
+    let mut tables = file::apply_file(&mut settings, text, problems);
     layers::apply_environment(&mut settings, context.mode, context.outside, problems);
     layers::apply_flags(&mut settings, context.flags, problems);
+    if context.mode == Mode::Dev {
+        tables = vec![dev_hubs::resource(context.flags, problems)];
+    }
     (settings, tables)
 }
 

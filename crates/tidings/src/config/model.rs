@@ -7,7 +7,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use edge::outbound::Cidr;
 use kernel::Secret;
+use webpubsub::name::HubName;
+pub use webpubsub::upstream::EventHandler;
 
 /// Which form of the program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +34,10 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// The connection engine.
     pub gateway: Gateway,
+    /// Calls to others.
+    pub outbound: Outbound,
+    /// Events on their way to event handlers.
+    pub upstream: Upstream,
     /// What is written to standard error.
     pub log: Log,
     /// The resources that the configuration owns, with unique names, hosts and endpoints.
@@ -99,6 +106,24 @@ pub struct Gateway {
     pub keep_alive: Duration,
 }
 
+/// `[outbound]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outbound {
+    /// Whether every address may be called, private ones included.
+    pub allow_private: bool,
+    /// Ranges that may be called although they are not public.
+    pub allow: Vec<Cidr>,
+    /// PEM file of further certificate authorities; readable, and PEM, when it was checked.
+    pub extra_ca_file: Option<PathBuf>,
+}
+
+/// `[upstream]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upstream {
+    /// How long an event handler may take to answer one attempt.
+    pub timeout: Duration,
+}
+
 /// `[log]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Log {
@@ -147,6 +172,21 @@ pub struct Resource {
     pub primary_key: KeySource,
     /// The secondary access key.
     pub secondary_key: KeySource,
+    /// The hubs with settings of their own, with unique names.
+    pub hubs: Vec<Hub>,
+}
+
+/// `[[resource.hub]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hub {
+    /// Which hub; `None` for every one without a table of its own.
+    pub name: Option<HubName>,
+    /// Whether clients may connect without a token.
+    pub anonymous_connect: bool,
+    /// Time between pings of a quiet connection; that of the gateway unless the hub has its own.
+    pub keep_alive: Duration,
+    /// Where its events go: each to the first that wants it.
+    pub event_handlers: Vec<EventHandler>,
 }
 
 /// The service that a resource belongs to.

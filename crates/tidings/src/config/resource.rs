@@ -1,34 +1,22 @@
 //! The `[[resource]]` tables: each alone, then against one another.
 
+use std::time::Duration;
+
+use kernel::Secret;
+
 use super::build::Builder;
-use super::file::ResourceTable;
+use super::file::Table;
 use super::model::{
-    DEVELOPMENT_PRIMARY_KEY, DEVELOPMENT_RESOURCE, DEVELOPMENT_SECONDARY_KEY, KeySource, Mode,
-    Resource, ResourceKind,
+    DEVELOPMENT_PRIMARY_KEY, DEVELOPMENT_SECONDARY_KEY, KeySource, Mode, Resource, ResourceKind,
 };
 use super::problem::{Place, Problem};
 use super::secrets::Named;
 use super::table::{self, Preset};
 
-/// The resources of `tidings dev`: one of each kind.
-pub(super) fn development() -> Vec<Resource> {
-    let seed = |key: &str| KeySource::Seeded(kernel::Secret::new(key));
-    vec![Resource {
-        name: DEVELOPMENT_RESOURCE.to_owned(),
-        kind: ResourceKind::WebPubSub,
-        hosts: Vec::new(),
-        public_endpoints: Vec::new(),
-        primary_key: seed(DEVELOPMENT_PRIMARY_KEY),
-        secondary_key: seed(DEVELOPMENT_SECONDARY_KEY),
-    }]
-}
-
 impl Builder<'_> {
-    pub(super) fn resources(&mut self, tables: &[ResourceTable]) -> Vec<Resource> {
-        if self.mode == Mode::Dev {
-            return development();
-        }
-        if tables.is_empty() {
+    /// The resources that the tables describe; `keep_alive` is for hubs without a time of their own.
+    pub(super) fn resources(&mut self, tables: &[Table], keep_alive: Duration) -> Vec<Resource> {
+        if self.mode == Mode::Serve && tables.is_empty() {
             self.problems.push(Problem::warning(
                 &Place::Default,
                 "no resource is declared, so there is nothing to serve".to_owned(),
@@ -39,26 +27,16 @@ impl Builder<'_> {
         self.unique_addresses(tables, "resource.hosts");
         self.unique_addresses(tables, "resource.public_endpoints");
         self.reachable(tables);
-        tables.iter().filter_map(|table| self.resource(table)).collect()
+        tables.iter().filter_map(|table| self.resource(table, keep_alive)).collect()
     }
 
-    fn resource(&mut self, table: &ResourceTable) -> Option<Resource> {
+    fn resource(&mut self, table: &Table, keep_alive: Duration) -> Option<Resource> {
         let settings = &table.settings;
-        let required = table::KEYS.iter().filter(|key| {
-            key.section() == table::RESOURCE && matches!(key.preset, Preset::Required)
-        });
-        for key in required {
-            if settings.get(key.path).is_none() && !table.faulty.contains(&key.path) {
-                self.error(
-                    &table.place,
-                    format!("this resource has no {}", key.name()),
-                    format!("add {} = \"…\"", key.name()),
-                );
-            }
-        }
-        let primary_key = self.secret(settings, &PRIMARY);
-        let secondary_key = self.secret(settings, &SECONDARY);
+        self.require(table);
+        let primary_key = self.access_key(table, &PRIMARY, DEVELOPMENT_PRIMARY_KEY);
+        let secondary_key = self.access_key(table, &SECONDARY, DEVELOPMENT_SECONDARY_KEY);
         self.warn_if_same(&primary_key, &secondary_key, &table.place);
+        let hubs = self.hubs(table, keep_alive);
         let kind = match settings.text("resource.kind")? {
             "webpubsub" => ResourceKind::WebPubSub,
             other => unreachable!("{other} is a kind of the table"),
@@ -72,24 +50,50 @@ impl Builder<'_> {
             public_endpoints: texts("resource.public_endpoints"),
             primary_key,
             secondary_key,
+            hubs,
         })
     }
 
-    fn unique_names(&mut self, tables: &[ResourceTable]) {
+    /// Tells every key that the table lacks.
+    pub(super) fn require(&mut self, table: &Table) {
+        let of_section = table::KEYS.iter().filter(|key| key.section() == table.section);
+        for key in of_section.filter(|key| matches!(key.preset, Preset::Required)) {
+            if table.settings.get(key.path).is_none() && !table.faulty.contains(&key.path) {
+                let what = table::last(table.section).replace('_', " ");
+                self.error(
+                    &table.place,
+                    format!("this {what} has no {}", key.name()),
+                    format!("add {} = \"…\"", key.name()),
+                );
+            }
+        }
+    }
+
+    /// A key of the configuration; in development a well-known one.
+    fn access_key(&mut self, table: &Table, named: &Named, well_known: &str) -> KeySource {
+        match self.mode {
+            Mode::Dev => KeySource::Seeded(Secret::new(well_known)),
+            Mode::Serve => self.secret(&table.settings, named),
+        }
+    }
+
+    fn unique_names(&mut self, tables: &[Table]) {
         let names = tables.iter().filter_map(|table| {
             let name = table.settings.text("resource.name")?;
             Some((name.to_owned(), table.settings.place("resource.name")))
         });
-        self.unique("name", &names.collect::<Vec<_>>());
+        self.unique("name of a resource", &names.collect::<Vec<_>>());
     }
 
-    fn unique_addresses(&mut self, tables: &[ResourceTable], path: &'static str) {
+    fn unique_addresses(&mut self, tables: &[Table], path: &'static str) {
         let addresses: Vec<_> =
             tables.iter().flat_map(|table| table.settings.list(path)).cloned().collect();
-        self.unique(path, &addresses);
+        let name = path.rsplit('.').next().unwrap_or(path);
+        self.unique(&format!("{name} of a resource"), &addresses);
     }
 
-    fn unique(&mut self, what: &str, values: &[(String, Place)]) {
+    /// Tells every value that stands twice; `what` says where the first one stands.
+    pub(super) fn unique(&mut self, what: &str, values: &[(String, Place)]) {
         for (at, (value, place)) in values.iter().enumerate() {
             let Some((_, first)) = values[..at].iter().find(|(earlier, _)| earlier == value) else {
                 continue;
@@ -98,17 +102,16 @@ impl Builder<'_> {
                 Place::File { line, .. } => format!(" (line {line})"),
                 Place::Environment(_) | Place::Flag(_) | Place::Default => String::new(),
             };
-            let what = what.strip_prefix("resource.").unwrap_or(what);
             self.error(
                 place,
-                format!("\"{value}\" already stands in the {what} of a resource above{line}"),
-                "each name and each address may belong to one resource only",
+                format!("\"{value}\" already stands in the {what} above{line}"),
+                "each name and each address may stand once only",
             );
         }
     }
 
     /// With several resources of a kind, one without any address could never be picked.
-    fn reachable(&mut self, tables: &[ResourceTable]) {
+    fn reachable(&mut self, tables: &[Table]) {
         for table in tables {
             let kind = table.settings.text("resource.kind");
             let of_kind =

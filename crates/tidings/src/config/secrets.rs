@@ -17,22 +17,41 @@ pub(super) struct Named {
     pub(super) is_access_key: bool,
 }
 
+/// A secret that was found.
+pub(super) struct Found {
+    pub(super) secret: Secret,
+    /// Where the key stands that names it.
+    pub(super) place: Place,
+    /// Where it comes from, for messages.
+    pub(super) origin: String,
+}
+
 /// Shorter secrets could be guessed: HMAC-SHA256 wants as many bytes as it gives (RFC 2104, 3).
 const MIN_CHARACTERS: usize = 32;
 
 impl Builder<'_> {
     /// Where the secret comes from. After a problem, [`KeySource::Kept`] stands in.
     pub(super) fn secret(&mut self, settings: &Settings, named: &Named) -> KeySource {
+        let Some(Found { secret, place, origin }) = self.found(settings, named) else {
+            return KeySource::Kept;
+        };
+        self.judge(&secret, named, &place, &origin);
+        KeySource::Given { secret, origin }
+    }
+
+    /// The secret that one of the two keys names, not yet judged; `None` when neither is given, or
+    /// after a problem.
+    pub(super) fn found(&mut self, settings: &Settings, named: &Named) -> Option<Found> {
         let (file, variable) = (settings.text(named.file), settings.text(named.variable));
         let (found, place, origin) = match (file, variable) {
-            (None, None) => return KeySource::Kept,
+            (None, None) => return None,
             (Some(_), Some(_)) => {
                 self.error(
                     &settings.place(named.variable),
                     format!("both {} and {} are given", named.file, named.variable),
                     "keep one of the two",
                 );
-                return KeySource::Kept;
+                return None;
             }
             (Some(file), None) => {
                 let place = settings.place(named.file);
@@ -44,10 +63,7 @@ impl Builder<'_> {
                 (self.variable(named.variable, variable, &place), place, origin)
             }
         };
-        let Some(text) = found else { return KeySource::Kept };
-        let secret = Secret::new(text.trim());
-        self.judge(&secret, named, &place, &origin);
-        KeySource::Given { secret, origin }
+        Some(Found { secret: Secret::new(found?.trim()), place, origin })
     }
 
     fn variable(&mut self, path: &str, name: &str, place: &Place) -> Option<String> {

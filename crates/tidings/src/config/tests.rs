@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use webpubsub::upstream::{EventName, HandlerAuth};
+
 use super::outside::fake::Fake;
 use super::*;
 
@@ -149,6 +151,18 @@ fn every_mistake_of_a_resource_is_told_with_its_place() {
 }
 
 #[test]
+fn every_mistake_of_a_hub_is_told_with_its_place() {
+    for (lines, expected) in HUB_MISTAKES {
+        let found = errors(&format!("{GOOD}{lines}\n"), &Fake::default());
+        for beginning in *expected {
+            assert!(found.contains(beginning), "{lines}\n{found}");
+        }
+        assert_eq!(found.matches(": error: ").count(), expected.len(), "{lines}\n{found}");
+        assert!(!found.contains("hush"), "{found}");
+    }
+}
+
+#[test]
 fn keys_that_are_known_short_or_unfit_are_refused_without_being_shown() {
     let text = format!("{GOOD}primary_key_env = \"K\"\n");
     let rows = [
@@ -187,6 +201,102 @@ fn a_certificate_with_another_key_or_without_pem_is_refused() {
     let swapped = errors(text, &machine(&key, &certificate));
     assert!(swapped.contains("2:15: error: tls.certificate names c, but it holds no certificate"));
     assert!(swapped.contains("3:7: error: tls.key names k, but it holds no private key"));
+}
+
+#[test]
+fn a_resource_with_hubs_becomes_a_configuration() {
+    let outside = Fake::default().file("/etc/tidings/token", "hush-token\n");
+    let text = format!(
+        r#"{GOOD}
+        [[resource.hub]]
+        name = "Chat"
+        anonymous_connect = "allow"
+        keep_alive_seconds = 120
+        [[resource.hub.event_handler]]
+        url_template = "https://app.example.com/{{hub}}/{{event}}?code=hush"
+        user_events = "order, refund"
+        system_events = ["connect", "disconnected"]
+        auth = "bearer"
+        bearer_token_file = "token"
+        [[resource.hub.event_handler]]
+        url_template = "https://other.example.com/"
+        user_events = "*"
+        [[resource.hub]]
+        name = "*"
+        [gateway]
+        keep_alive_seconds = 7
+        [outbound]
+        allow_private = true
+        allow = ["10.0.0.0/8", "fd00::/8"]
+        [upstream]
+        timeout_seconds = 5
+        "#
+    );
+    let config = serve(&text, &outside).0.unwrap();
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("hush"), "{shown}");
+    let [chat, other] = config.resources[0].hubs.as_slice() else { panic!("two hubs") };
+    assert_eq!(chat.name.as_ref().map(|name| name.as_str()), Some("chat"));
+    assert!(chat.anonymous_connect && !other.anonymous_connect);
+    assert_eq!(chat.keep_alive, Duration::from_secs(120));
+    assert_eq!((&other.name, other.keep_alive), (&None, Duration::from_secs(7)));
+    let [first, second] = chat.event_handlers.as_slice() else { panic!("two handlers") };
+    let url = first.url.fill("chat", "connect").to_string();
+    assert_eq!(url, "https://app.example.com/chat/connect?code=hush");
+    let wants = |handler: &EventHandler, event| handler.wants(event);
+    assert!(wants(first, EventName::User("REFUND")) && !wants(first, EventName::User("message")));
+    assert!(wants(first, EventName::Connect) && !wants(first, EventName::Connected));
+    assert!(wants(second, EventName::User("message")) && !wants(second, EventName::Connect));
+    let HandlerAuth::Bearer(value) = &first.auth else { panic!("a token is named") };
+    assert_eq!(value, "Bearer hush-token");
+    assert_eq!(second.auth, HandlerAuth::None);
+    assert!(config.outbound.allow_private);
+    assert_eq!(config.outbound.allow.len(), 2);
+    assert_eq!(config.upstream.timeout, Duration::from_secs(5));
+}
+
+#[test]
+fn outgoing_calls_reach_private_addresses_in_development_only() {
+    assert!(check_dev(&[], &Fake::default()).0.unwrap().outbound.allow_private);
+    let config = serve(GOOD, &Fake::default()).0.unwrap();
+    assert!(!config.outbound.allow_private && config.outbound.allow.is_empty());
+    assert_eq!(config.upstream.timeout, Duration::from_secs(100));
+    let outside = Fake::default()
+        .variable("TIDINGS_OUTBOUND_ALLOW_PRIVATE", "true")
+        .variable("TIDINGS_OUTBOUND_ALLOW", "10.0.0.0/8, 192.168.1.1");
+    let config = serve(GOOD, &outside).0.unwrap();
+    assert!(config.outbound.allow_private);
+    assert_eq!(config.outbound.allow.len(), 2);
+}
+
+#[test]
+fn a_handler_that_wants_nothing_is_worth_a_warning() {
+    let text = format!(
+        "{GOOD}[[resource.hub]]\nname = \"a\"\n[[resource.hub.event_handler]]\n\
+         url_template = \"http://h/\"\n"
+    );
+    let (config, problems) = serve(&text, &Fake::default());
+    assert!(config.is_some());
+    assert!(render(&problems, "t").contains("t:7:1: warning: this event handler wants no event"));
+}
+
+#[test]
+fn mistakes_in_flags_of_hubs_name_the_flag() {
+    let handler = "resource.hub.event_handler.url_template";
+    for (name, path, value, expected) in [
+        ("--event-handler", handler, "http://h/", "names no hub or no URL"),
+        ("--event-handler", handler, "a b=http://h/", "Invalid hub name 'a b'"),
+        ("--event-handler", handler, "a=h", "begins with http:// or https://"),
+        ("--event-handler", handler, "a=http://{hub}/", "host of the URL holds {hub}"),
+        ("--anonymous", "resource.hub.anonymous_connect", "1", "Invalid hub name '1'"),
+    ] {
+        let flag = Flag { name, path, value: value.to_owned() };
+        let (config, problems) = check_dev(&[flag], &Fake::default());
+        let text = render(&problems, "dev");
+        assert!(config.is_none(), "{value}");
+        assert!(text.starts_with(&format!("flag {name}: error: ")), "{text}");
+        assert!(text.contains(expected) && problems.len() == 1, "{text}");
+    }
 }
 
 #[test]
@@ -391,6 +501,84 @@ const RESOURCE_MISTAKES: &[(&str, &[&str])] = &[
         &[
             "t.toml:1:1: error: several resources have this kind, and this one has no hosts",
             "t.toml:5:8: error: \"chat\" already stands in the name of a resource above (line 2)",
+        ],
+    ),
+];
+
+/// Each row: lines below a resource, the first of them line 5, and the beginnings of their errors.
+const HUB_MISTAKES: &[(&str, &[&str])] = &[
+    ("hub = 1", &["t.toml:5:1: error: resource.hub must be a list of tables"]),
+    ("[resource.hub]", &["t.toml:5:11: error: resource.hub must be a list of tables"]),
+    (
+        "hubs = []",
+        &["t.toml:5:1: error: there is no key resource.hubs\n    help: did you mean hub?"],
+    ),
+    (
+        "[[hub]]",
+        &["t.toml:5:3: error: there is no section \"hub\"\n    help: write [[resource.hub]]"],
+    ),
+    ("[[resource.hub]]", &["t.toml:5:1: error: this hub has no name"]),
+    (
+        "[[resource.hub]]\nname = \"1a\"\nanonymous_connect = true",
+        &[
+            "t.toml:6:8: error: resource.hub.name cannot be used: Invalid hub name '1a'",
+            "t.toml:7:21: error: resource.hub.anonymous_connect must be a string, but it is a boolean",
+        ],
+    ),
+    (
+        "[[resource.hub]]\nname = \"a\"\nkeep_alive_seconds = 121\nanonymus_connect = 1",
+        &[
+            "t.toml:7:22: error: resource.hub.keep_alive_seconds is 121, which is out of range",
+            "t.toml:8:1: error: there is no key resource.hub.anonymus_connect\n    help: did you mean anonymous_connect?",
+        ],
+    ),
+    (
+        "[[resource.hub]]\nname = \"a\"\n[[resource.hub]]\nname = \"A\"",
+        &["t.toml:8:8: error: \"a\" already stands in the name of a hub above (line 6)"],
+    ),
+    (
+        "[[resource.hub]]\nname = \"*\"\n[[resource.hub]]\nname = \"*\"",
+        &["t.toml:8:8: error: \"*\" already stands"],
+    ),
+    (
+        "[[resource.hub]]\nname = \"a\"\n[[resource.hub.event_handler]]",
+        &["t.toml:7:1: error: this event handler has no url_template"],
+    ),
+    (
+        "[[resource.hub]]\nname = \"a\"\n[[resource.hub.event_handler]]\nurl_template = \"ftp://h\"\nuser_events = \"a b\"\nsystem_events = [\"connect\", \"conected\"]",
+        &[
+            "t.toml:8:16: error: resource.hub.event_handler.url_template cannot be used: an event handler's URL begins with http://",
+            "t.toml:9:15: error: resource.hub.event_handler.user_events cannot be used: 'a b' is no event name",
+            "t.toml:10:29: error: resource.hub.event_handler.system_events cannot be used: 'conected' is no system event",
+        ],
+    ),
+    (
+        "[[resource.hub]]\nname = \"a\"\n[[resource.hub.event_handler]]\nurl_template = \"http://{hub}.x/\"\nuser_events = \"*\"\nbearer_token = \"hush\"",
+        &[
+            "t.toml:8:16: error: resource.hub.event_handler.url_template cannot be used: the host of the URL holds {hub}",
+            "t.toml:10:1: error: resource.hub.event_handler.bearer_token must not be in the file\n    help: a token written here leaks",
+        ],
+    ),
+    (
+        "[[resource.hub]]\nname = \"a\"\n[[resource.hub.event_handler]]\nurl_template = \"http://h/\"\nuser_events = \"*\"\nauth = \"bearer\"",
+        &[
+            "t.toml:10:8: error: resource.hub.event_handler.auth is \"bearer\", but there is no token",
+        ],
+    ),
+    (
+        "[[resource.hub]]\nname = \"a\"\n[[resource.hub.event_handler]]\nurl_template = \"http://h/\"\nuser_events = \"*\"\nbearer_token_env = \"T\"",
+        &["t.toml:10:20: error: a bearer token is given, but not used\n    help: add auth"],
+    ),
+    (
+        "[[resource.hub]]\nname = \"a\"\n[[resource.hub.event_handler]]\nurl_template = \"http://h/\"\nuser_events = \"*\"\nauth = \"bearer\"\nbearer_token_env = \"T\"\nbearer_token_file = \"f\"",
+        &["t.toml:11:20: error: both resource.hub.event_handler.bearer_token_file and"],
+    ),
+    (
+        "[outbound]\nallow = [\"10.1.2.3/8\"]\nallow_private = \"yes\"\nextra_ca_file = \"f\"",
+        &[
+            "t.toml:6:10: error: outbound.allow cannot be used: '10.1.2.3/8' names an address inside a range; the range itself is 10.0.0.0/8",
+            "t.toml:7:17: error: outbound.allow_private must be true or false, but it is a string",
+            "t.toml:8:17: error: outbound.extra_ca_file names /etc/tidings/f, which does not exist",
         ],
     ),
 ];

@@ -5,6 +5,10 @@
 
 use std::net::IpAddr;
 
+use edge::outbound::Cidr;
+use webpubsub::name::HubName;
+use webpubsub::upstream::{EventPattern, SystemEvents, UrlTemplate};
+
 use super::names;
 use super::problem::Place;
 use super::table::{Key, Kind, Literal};
@@ -14,6 +18,8 @@ use super::table::{Key, Kind, Literal};
 pub(super) enum Value {
     /// For ports and integers, within bounds.
     Integer(u64),
+    /// For yes or no.
+    Boolean(bool),
     /// For everything else that is single.
     Text(String),
     /// For lists: each element with its own place.
@@ -27,6 +33,8 @@ pub(super) enum Raw<'a> {
     Text(&'a str),
     /// A TOML integer, `None` when it does not fit 64 bits.
     Integer(Option<i64>),
+    /// A TOML boolean.
+    Boolean(bool),
     /// The text of an environment variable or a flag.
     Unquoted(&'a str),
     /// Any other TOML value, by the name of its type.
@@ -44,6 +52,7 @@ impl From<Literal> for Value {
     fn from(literal: Literal) -> Self {
         match literal {
             Literal::Integer(number) => Self::Integer(number),
+            Literal::Boolean(boolean) => Self::Boolean(boolean),
             Literal::Text(text) => Self::Text(text.to_owned()),
         }
     }
@@ -51,6 +60,9 @@ impl From<Literal> for Value {
 
 /// Checks one single value of `kind` (for lists: one element) under the name of its key.
 pub(super) fn accept(key: &Key, kind: &Kind, raw: Raw<'_>) -> Result<Value, Complaint> {
+    if matches!(kind, Kind::Boolean) {
+        return accept_boolean(key, raw);
+    }
     match (bounds(kind), raw) {
         (Some(bounds), Raw::Integer(number)) => within(key, bounds, number.map(i128::from)),
         (Some(bounds), Raw::Unquoted(text)) => match text.trim().parse::<i128>() {
@@ -63,7 +75,21 @@ pub(super) fn accept(key: &Key, kind: &Kind, raw: Raw<'_>) -> Result<Value, Comp
         (None, Raw::Text(text) | Raw::Unquoted(text)) => accept_text(key, kind, text),
         (_, Raw::Text(_)) => Err(wrong_type(key, kind, "a string")),
         (_, Raw::Integer(_)) => Err(wrong_type(key, kind, "an integer")),
+        (_, Raw::Boolean(_)) => Err(wrong_type(key, kind, "a boolean")),
         (_, Raw::Other(name)) => Err(wrong_type(key, kind, &format!("a {name}"))),
+    }
+}
+
+fn accept_boolean(key: &Key, raw: Raw<'_>) -> Result<Value, Complaint> {
+    match raw {
+        Raw::Boolean(boolean) => Ok(Value::Boolean(boolean)),
+        Raw::Unquoted(text) => match text.trim().parse() {
+            Ok(boolean) => Ok(Value::Boolean(boolean)),
+            Err(_) => Err(wrong_type(key, &Kind::Boolean, &format!("\"{text}\""))),
+        },
+        Raw::Text(_) => Err(wrong_type(key, &Kind::Boolean, "a string")),
+        Raw::Integer(_) => Err(wrong_type(key, &Kind::Boolean, "an integer")),
+        Raw::Other(name) => Err(wrong_type(key, &Kind::Boolean, &format!("a {name}"))),
     }
 }
 
@@ -71,13 +97,19 @@ fn bounds(kind: &Kind) -> Option<(u64, u64, &'static str)> {
     match kind {
         Kind::Port => Some((0, u64::from(u16::MAX), "(0 picks a free port)")),
         Kind::Integer { min, max, unit } => Some((*min, *max, unit)),
-        Kind::Address
+        Kind::Boolean
+        | Kind::Address
         | Kind::Choice(_)
         | Kind::Path
         | Kind::Variable
         | Kind::Name
         | Kind::Host
         | Kind::Endpoint
+        | Kind::Range
+        | Kind::Hub
+        | Kind::UrlTemplate
+        | Kind::EventPattern
+        | Kind::SystemEvent
         | Kind::List(_) => None,
     }
 }
@@ -142,7 +174,43 @@ fn accept_text(key: &Key, kind: &Kind, text: &str) -> Result<Value, Complaint> {
             ),
         },
         Kind::Path | Kind::Variable | Kind::Name => Ok(Value::Text(text.to_owned())),
-        Kind::Port | Kind::Integer { .. } | Kind::List(_) => Err(wrong_type(key, kind, "a string")),
+        Kind::Range | Kind::Hub | Kind::UrlTemplate | Kind::EventPattern | Kind::SystemEvent => {
+            accept_foreign(key, kind, text)
+        }
+        Kind::Port | Kind::Integer { .. } | Kind::Boolean | Kind::List(_) => {
+            Err(wrong_type(key, kind, "a string"))
+        }
+    }
+}
+
+/// What another part of the program knows how to read: the parser that will read it decides.
+fn accept_foreign(key: &Key, kind: &Kind, text: &str) -> Result<Value, Complaint> {
+    let (reason, help) = match kind {
+        Kind::Range => (text.parse::<Cidr>().err().map(|it| it.to_string()), "write such a range"),
+        Kind::Hub if text == "*" => (None, ""),
+        Kind::Hub => (
+            HubName::parse(text).err().map(|it| it.message().to_owned()),
+            "give the name of a hub, or * for every hub without a table of its own",
+        ),
+        Kind::UrlTemplate => (
+            UrlTemplate::parse(text).err().map(|it| it.to_string()),
+            "give a URL such as https://app.example.com/eventhandler/{event}",
+        ),
+        Kind::EventPattern => (
+            EventPattern::parse(text).err().map(|it| it.to_string()),
+            "give \"*\" for all user events, or names such as \"order,refund\"",
+        ),
+        _ => (
+            SystemEvents::parse([text]).err().map(|it| it.to_string()),
+            "remove it, or correct its spelling",
+        ),
+    };
+    match reason {
+        None => Ok(Value::Text(text.to_owned())),
+        Some(reason) => Err(Complaint {
+            message: format!("{} cannot be used: {}", key.path, reason.trim_end_matches('.')),
+            help: help.to_owned(),
+        }),
     }
 }
 
@@ -153,6 +221,7 @@ pub(super) fn wrong_type(key: &Key, kind: &Kind, found: &str) -> Complaint {
         Kind::Port | Kind::Integer { .. } => {
             ("a whole number", format!("write {} = 1234, without quotes", key.name()))
         }
+        Kind::Boolean => ("true or false", format!("write {} = true, without quotes", key.name())),
         Kind::List(_) => ("a list of strings", format!("write {} = [\"…\", \"…\"]", key.name())),
         Kind::Address
         | Kind::Choice(_)
@@ -160,7 +229,12 @@ pub(super) fn wrong_type(key: &Key, kind: &Kind, found: &str) -> Complaint {
         | Kind::Variable
         | Kind::Name
         | Kind::Host
-        | Kind::Endpoint => ("a string", format!("write {} = \"…\", in quotes", key.name())),
+        | Kind::Endpoint
+        | Kind::Range
+        | Kind::Hub
+        | Kind::UrlTemplate
+        | Kind::EventPattern
+        | Kind::SystemEvent => ("a string", format!("write {} = \"…\", in quotes", key.name())),
     };
     Complaint { message: format!("{path} must be {expected}, but it is {found}"), help }
 }
@@ -203,6 +277,7 @@ mod tests {
             for mode in [super::super::Mode::Dev, super::super::Mode::Serve] {
                 let raw = match key.preset.literal(mode) {
                     Some(Literal::Integer(number)) => Raw::Integer(i64::try_from(number).ok()),
+                    Some(Literal::Boolean(boolean)) => Raw::Boolean(boolean),
                     Some(Literal::Text(text)) => Raw::Text(text),
                     None => continue,
                 };
