@@ -27,10 +27,10 @@ export class Server {
   /**
    * Starts the program and waits until its ready file appears.
    *
-   * @param {{data?: string, http?: number, https?: number}} options a data folder to keep (a
-   *   temporary one otherwise) and ports (free ones otherwise)
+   * @param {{data?: string, http?: number, https?: number, flags?: string[]}} options a data folder
+   *   to keep (a temporary one otherwise), ports (free ones otherwise) and further flags
    */
-  static async start({ data, http = 0, https = 0 } = {}) {
+  static async start({ data, http = 0, https = 0, flags = [] } = {}) {
     assert.ok(existsSync(BINARY), `there is no ${BINARY}: run \`cargo build -p tidings\`, or set TIDINGS_BIN`);
     const server = new Server();
     server.folder = await temporaryFolder();
@@ -42,6 +42,7 @@ export class Server {
     server.process = spawn(BINARY, [
       ...["dev", "--data", server.data, "--ready-file", server.readyFile],
       ...["--http-port", `${http}`, "--https-port", `${https}`, "--admin-port", "0"],
+      ...flags,
     ]);
     server.process.stdout.on("data", (bytes) => server.log.push(bytes));
     server.process.stderr.on("data", (bytes) => server.log.push(bytes));

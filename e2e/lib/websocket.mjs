@@ -3,36 +3,30 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import WebSocket from "ws";
 import { PATIENCE_MS, within } from "./deadline.mjs";
+import { Inbox } from "./inbox.mjs";
 
 export const JSON_PROTOCOL = "json.webpubsub.azure.v1";
+export const RELIABLE_PROTOCOL = "json.reliable.webpubsub.azure.v1";
 
 /** A client of the server. `next()` takes what arrived in order; nothing is lost or skipped. */
 export class Client {
-  #inbox = [];
-  #takers = [];
+  #inbox = new Inbox("message");
 
   /** @param {WebSocket} socket */
   constructor(socket) {
     this.socket = socket;
-    socket.on("message", (data, isBinary) => {
-      const message = isBinary ? data : data.toString();
-      const taker = this.#takers.shift();
-      if (taker) taker(message);
-      else this.#inbox.push(message);
-    });
+    socket.on("message", (data, isBinary) => this.#inbox.push(isBinary ? data : data.toString()));
     this.closed = new Promise((resolve) => {
       socket.on("close", (code, reason) => resolve({ code, reason: reason.toString() }));
     });
   }
 
   /** The next message as it came: text as a string, binary as a Buffer. */
-  async next() {
-    if (this.#inbox.length > 0) return this.#inbox.shift();
-    const message = new Promise((resolve) => this.#takers.push(resolve));
-    const gone = this.closed.then(({ code, reason }) => {
+  next() {
+    return this.#inbox.next(async () => {
+      const { code, reason } = await this.closed;
       throw new Error(`closed with ${code} «${reason}» while a message was awaited`);
     });
-    return within(PATIENCE_MS, "message", Promise.race([message, gone]));
   }
 
   /** The next message of a JSON subprotocol, decoded. */
@@ -77,19 +71,37 @@ export async function connectSimple(url, ca) {
   return client;
 }
 
-/** A client of `json.webpubsub.azure.v1`, with its `connectionId` and `userId` known. */
-export async function connectJson(url, ca) {
-  const socket = new WebSocket(url, JSON_PROTOCOL, { ca });
+/** Opens `url` with one subprotocol offered, which the server must choose. */
+export async function connectWith(protocol, url, ca) {
+  const socket = new WebSocket(url, protocol, { ca });
   const client = new Client(socket);
   await within(PATIENCE_MS, "WebSocket opening", once(socket, "open"));
-  assert.equal(socket.protocol, JSON_PROTOCOL);
+  assert.equal(socket.protocol, protocol);
+  return client;
+}
+
+/** A client of a JSON subprotocol, with what its connected message tells. */
+export async function connectJson(url, ca, protocol = JSON_PROTOCOL) {
+  const client = await connectWith(protocol, url, ca);
   const connected = await client.nextJson();
   assert.equal(connected.type, "system");
   assert.equal(connected.event, "connected");
   assert.ok(connected.connectionId, "the connected message names the connection");
   client.connectionId = connected.connectionId;
   client.userId = connected.userId;
+  client.reconnectionToken = connected.reconnectionToken;
   return client;
+}
+
+/** A client that may recover. */
+export const connectReliable = (url, ca) => connectJson(url, ca, RELIABLE_PROTOCOL);
+
+/** Where `client`, which was connected at `url`, comes back to. */
+export function recoveryUrl(url, { connectionId, reconnectionToken }) {
+  const recovery = new URL(url);
+  recovery.searchParams.set("awps_connection_id", connectionId);
+  recovery.searchParams.set("awps_reconnection_token", reconnectionToken);
+  return recovery.href;
 }
 
 /** The HTTP answer to an upgrade that is refused: `{status, headers, text}`. */
