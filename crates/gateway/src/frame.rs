@@ -88,14 +88,14 @@ impl Violation {
     }
 }
 
-/// The header of a client frame.
+/// The header of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Whether the message ends with this frame.
     pub fin: bool,
     /// What the frame carries.
     pub opcode: OpCode,
-    /// The key to unmask the payload with.
+    /// The key to unmask the payload with; zeros in a frame from a server, which has no mask.
     pub mask: [u8; 4],
     /// Bytes before the payload.
     pub header_len: usize,
@@ -103,12 +103,24 @@ pub struct Header {
     pub payload_len: usize,
 }
 
-/// Reads the header at the start of `bytes`; `None` when more bytes are needed.
+/// Reads the header of a client frame at the start of `bytes`; `None` when more bytes are needed.
 ///
 /// # Errors
 /// A [`Violation`] as soon as the bytes present cannot become an acceptable frame, so that an
 /// oversized message is refused before any of it is buffered.
 pub fn read_header(bytes: &[u8], max_payload: usize) -> Result<Option<Header>, Violation> {
+    read(bytes, max_payload, true)
+}
+
+/// Reads the header of a server frame at the start of `bytes`; `None` when more bytes are needed.
+///
+/// # Errors
+/// As [`read_header`].
+pub fn read_server_header(bytes: &[u8], max_payload: usize) -> Result<Option<Header>, Violation> {
+    read(bytes, max_payload, false)
+}
+
+fn read(bytes: &[u8], max_payload: usize, masked: bool) -> Result<Option<Header>, Violation> {
     let [first, second, rest @ ..] = bytes else { return Ok(None) };
     if first & 0x70 != 0 {
         return Err(Violation::Protocol("A reserved bit is set, but no extension was negotiated."));
@@ -116,8 +128,11 @@ pub fn read_header(bytes: &[u8], max_payload: usize) -> Result<Option<Header>, V
     let Some(opcode) = OpCode::from_bits(first & 0x0F) else {
         return Err(Violation::Protocol("The frame has an unknown opcode."));
     };
-    if second & 0x80 == 0 {
-        return Err(Violation::Protocol("Frames from a client must be masked."));
+    if (second & 0x80 != 0) != masked {
+        return Err(Violation::Protocol(match masked {
+            true => "Frames from a client must be masked.",
+            false => "Frames from a server must not be masked.",
+        }));
     }
     let fin = first & 0x80 != 0;
     let short = second & 0x7F;
@@ -143,14 +158,16 @@ pub fn read_header(bytes: &[u8], max_payload: usize) -> Result<Option<Header>, V
     if length > max_payload as u64 {
         return Err(Violation::TooLarge);
     }
-    let Some(mask) = rest.get(length_bytes..).and_then(|tail| tail.first_chunk::<4>()) else {
-        return Ok(None);
+    let mask = match masked {
+        true => rest.get(length_bytes..).and_then(|tail| tail.first_chunk::<4>()),
+        false => Some(&[0; 4]),
     };
+    let Some(mask) = mask else { return Ok(None) };
     Ok(Some(Header {
         fin,
         opcode,
         mask: *mask,
-        header_len: 2 + length_bytes + 4,
+        header_len: 2 + length_bytes + if masked { 4 } else { 0 },
         payload_len: usize::try_from(length).map_err(|_| Violation::TooLarge)?,
     }))
 }
@@ -191,6 +208,18 @@ pub fn encode(opcode: OpCode, payload: &[u8]) -> Bytes {
     let mut out = BytesMut::with_capacity(MAX_SERVER_HEADER + payload.len());
     put_header(&mut out, opcode, payload.len());
     out.put_slice(payload);
+    out.freeze()
+}
+
+/// A whole client frame.
+pub fn encode_masked(opcode: OpCode, payload: &[u8], mask: [u8; 4]) -> Bytes {
+    let mut out = BytesMut::with_capacity(MAX_SERVER_HEADER + mask.len() + payload.len());
+    put_header(&mut out, opcode, payload.len());
+    out[1] |= 0x80;
+    out.put_slice(&mask);
+    let start = out.len();
+    out.put_slice(payload);
+    unmask(&mut out[start..], mask);
     out.freeze()
 }
 
@@ -247,6 +276,27 @@ mod tests {
         assert_eq!(&encode(OpCode::Text, b"Hello")[..], b"\x81\x05Hello");
         assert_eq!(&encode(OpCode::Binary, &[0; 256])[..4], b"\x82\x7e\x01\x00");
         assert_eq!(&encode(OpCode::Binary, &[0; 65536])[..10], b"\x82\x7f\0\0\0\0\0\x01\0\0");
+    }
+
+    #[test]
+    fn writes_the_masked_hello_of_the_rfc() {
+        let frame = encode_masked(OpCode::Text, b"Hello", *b"\x37\xfa\x21\x3d");
+        assert_eq!(&frame[..], b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
+    }
+
+    #[test]
+    fn what_a_server_writes_is_what_a_client_reads() {
+        for len in [0, 125, 126, 65535, 65536] {
+            let frame = encode(OpCode::Binary, &vec![7; len]);
+            let header = read_server_header(&frame, LIMIT).unwrap().unwrap();
+            assert_eq!(
+                (header.fin, header.opcode, header.payload_len),
+                (true, OpCode::Binary, len)
+            );
+            assert_eq!(header.header_len + len, frame.len());
+        }
+        let masked = encode_masked(OpCode::Text, b"", [1; 4]);
+        assert_eq!(read_server_header(&masked, LIMIT).unwrap_err().close_code(), 1002);
     }
 
     #[test]
