@@ -6,7 +6,7 @@ use crate::message::Data;
 use crate::metadata::Metadata;
 
 /// A message from a client.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientMessage<'a> {
     /// Join a group.
     JoinGroup {
@@ -71,6 +71,11 @@ impl DecodeError {
 
     pub(crate) fn protobuf(problem: impl Into<Cow<'static, str>>) -> Self {
         Self { format: "protobuf", problem: problem.into() }
+    }
+
+    /// What is wrong, alone: for a client, which closes nothing because of it.
+    pub fn problem(&self) -> &str {
+        &self.problem
     }
 
     /// The sentence for the close frame, at most 123 bytes. The first half is what the emulated

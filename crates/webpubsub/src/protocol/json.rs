@@ -3,6 +3,8 @@
 //! Data is never parsed beyond the check that it is JSON: it passes through as the sender wrote it.
 //! Source: the JSON subprotocol reference and the parsing rules of the public emulator.
 
+pub mod client;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -136,23 +138,28 @@ impl<'a> Envelope<'a> {
                 false => Ok(Data::Text("".into())),
             };
         };
-        let data = data.get();
-        let text = || {
-            serde_json::from_str::<Cow<'_, str>>(data)
-                .map_err(|_| DecodeError::json("'data' must be a string for this dataType."))
-        };
-        let bytes = || {
-            let decoded = STANDARD.decode(text()?.as_bytes());
-            decoded.map(Bytes::from).map_err(|_| DecodeError::json("'data' is not base64."))
-        };
-        let data_type = self.data_type.as_deref().unwrap_or("json");
-        match DATA_TYPES.iter().find(|known| known.eq_ignore_ascii_case(data_type)).copied() {
-            Some("json") => Ok(Data::Json(data.into())),
-            Some("text") => Ok(Data::Text(text()?.into())),
-            Some("binary") => Ok(Data::Binary(bytes()?)),
-            Some("protobuf") => Ok(Data::Protobuf(bytes()?)),
-            _ => Err(DecodeError::json("Unknown dataType.")),
-        }
+        data_of(self.data_type.as_deref(), data)
+    }
+}
+
+/// Reads `data` as its type says; without a type it is JSON.
+fn data_of(data_type: Option<&str>, data: &RawValue) -> Result<Data, DecodeError> {
+    let data = data.get();
+    let text = || {
+        serde_json::from_str::<Cow<'_, str>>(data)
+            .map_err(|_| DecodeError::json("'data' must be a string for this dataType."))
+    };
+    let bytes = || {
+        let decoded = STANDARD.decode(text()?.as_bytes());
+        decoded.map(Bytes::from).map_err(|_| DecodeError::json("'data' is not base64."))
+    };
+    let data_type = data_type.unwrap_or("json");
+    match DATA_TYPES.iter().find(|known| known.eq_ignore_ascii_case(data_type)).copied() {
+        Some("json") => Ok(Data::Json(data.into())),
+        Some("text") => Ok(Data::Text(text()?.into())),
+        Some("binary") => Ok(Data::Binary(bytes()?)),
+        Some("protobuf") => Ok(Data::Protobuf(bytes()?)),
+        _ => Err(DecodeError::json("Unknown dataType.")),
     }
 }
 
@@ -238,21 +245,26 @@ pub fn numbered_body(message: &Message) -> Vec<u8> {
             put_string(&mut out, group);
         }
     }
-    let (data_type, data): (&str, Cow<'_, str>) = match &message.data {
+    put_metadata(&mut out, &message.metadata);
+    put_data(&mut out, &message.data);
+    out
+}
+
+/// The members `dataType` and `data`, after a comma.
+fn put_data(out: &mut Vec<u8>, data: &Data) {
+    let (data_type, text): (&str, Cow<'_, str>) = match data {
         Data::Json(json) => ("json", Cow::Borrowed(json)),
         Data::Text(text) => ("text", Cow::Borrowed(text)),
         Data::Binary(bytes) => ("binary", STANDARD.encode(bytes).into()),
         Data::Protobuf(bytes) => ("protobuf", STANDARD.encode(bytes).into()),
     };
-    put_metadata(&mut out, &message.metadata);
     out.extend_from_slice(br#","dataType":""#);
     out.extend_from_slice(data_type.as_bytes());
     out.extend_from_slice(br#"","data":"#);
-    match message.data {
-        Data::Json(_) => out.extend_from_slice(data.as_bytes()),
-        _ => put_string(&mut out, &data),
+    match data {
+        Data::Json(_) => out.extend_from_slice(text.as_bytes()),
+        _ => put_string(out, &text),
     }
-    out
 }
 
 fn put_metadata(out: &mut Vec<u8>, metadata: &Metadata) {

@@ -4,9 +4,13 @@ mod client_message;
 mod envelope;
 pub mod json;
 pub mod protobuf;
+#[cfg(test)]
+mod samples;
+mod server_message;
 
 pub use client_message::{ClientMessage, DecodeError};
 pub use envelope::Envelope;
+pub use server_message::{AckError, ServerMessage};
 
 use bytes::Bytes;
 use gateway::frame::{self, OpCode};

@@ -6,7 +6,8 @@
 //!
 //! Source: the protobuf subprotocol reference and the schema of the newest client.
 
-mod schema;
+pub mod client;
+pub(in crate::protocol) mod schema;
 
 use std::borrow::Cow;
 

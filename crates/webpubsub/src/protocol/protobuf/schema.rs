@@ -127,11 +127,11 @@ pub(super) enum DataKind {
 
 /// `google.protobuf.Any`, to tell whether bytes are one.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Any {
+pub(in crate::protocol) struct Any {
     #[prost(string, tag = "1")]
-    pub(super) type_url: String,
+    pub(in crate::protocol) type_url: String,
     #[prost(bytes = "bytes", tag = "2")]
-    pub(super) value: Bytes,
+    pub(in crate::protocol) value: Bytes,
 }
 
 /// What a client receives.

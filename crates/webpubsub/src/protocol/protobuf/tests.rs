@@ -3,8 +3,10 @@
 use proptest::prelude::*;
 use testkit::golden;
 
-use super::schema::{DataMessage, Downstream, Empty, Pair, Upstream};
+use super::client::{data_of, encode, pairs_of};
+use super::schema::{DataMessage, Downstream};
 use super::*;
+use crate::protocol::samples::{any_client_message, any_message};
 
 fn golden_path(name: &str) -> String {
     format!("{}/src/protocol/golden/{name}.txt", env!("CARGO_MANIFEST_DIR"))
@@ -72,123 +74,6 @@ fn message_of(line: &str) -> Message {
         },
         metadata,
     }
-}
-
-/// What a client writes for a message.
-fn encode(message: &ClientMessage<'_>) -> Vec<u8> {
-    let membership =
-        |group: &str, ack_id: Option<u64>| schema::Membership { group: group.into(), ack_id };
-    let kind = match message {
-        ClientMessage::JoinGroup { group, ack_id } => {
-            UpstreamKind::JoinGroup(membership(group, *ack_id))
-        }
-        ClientMessage::LeaveGroup { group, ack_id } => {
-            UpstreamKind::LeaveGroup(membership(group, *ack_id))
-        }
-        ClientMessage::SendToGroup { group, ack_id, no_echo, data, ttl_seconds, metadata } => {
-            UpstreamKind::SendToGroup(schema::SendToGroup {
-                group: group.to_string(),
-                ack_id: *ack_id,
-                data: Some(data_of(data)),
-                no_echo: Some(*no_echo),
-                ttl_seconds: ttl_seconds.map(u32::from),
-                metadata: pairs_of(metadata),
-                stream: None,
-            })
-        }
-        ClientMessage::Event { event, ack_id, data, metadata } => {
-            UpstreamKind::Event(schema::Event {
-                event: event.to_string(),
-                data: Some(data_of(data)),
-                ack_id: *ack_id,
-                metadata: pairs_of(metadata),
-                stream: None,
-            })
-        }
-        ClientMessage::SequenceAck { sequence_id } => {
-            UpstreamKind::SequenceAck(schema::SequenceAck { sequence_id: *sequence_id })
-        }
-        ClientMessage::Ping => UpstreamKind::Ping(Empty {}),
-    };
-    Upstream { kind: Some(kind) }.encode_to_vec()
-}
-
-fn data_of(data: &Data) -> schema::MessageData {
-    let kind = match data.clone() {
-        Data::Text(text) => DataKind::Text(text.into()),
-        Data::Json(json) => DataKind::Json(json.into()),
-        Data::Binary(bytes) => DataKind::Binary(bytes),
-        Data::Protobuf(bytes) => DataKind::Protobuf(bytes),
-    };
-    schema::MessageData { kind: Some(kind) }
-}
-
-fn pairs_of(metadata: &Metadata) -> Vec<Pair> {
-    metadata.iter().map(|(key, value)| Pair { key: key.into(), value: value.into() }).collect()
-}
-
-fn any_data() -> impl Strategy<Value = Data> {
-    let bytes = || prop::collection::vec(any::<u8>(), 0..64).prop_map(Bytes::from);
-    let json = |it: (i64, String)| serde_json::to_string(&it).unwrap().into();
-    prop_oneof![
-        any::<String>().prop_map(|text| Data::Text(text.into())),
-        any::<(i64, String)>().prop_map(move |it| Data::Json(json(it))),
-        bytes().prop_map(Data::Binary),
-        (any::<String>(), bytes()).prop_map(|(type_url, value)| {
-            Data::Protobuf(schema::Any { type_url, value }.encode_to_vec().into())
-        }),
-    ]
-}
-
-fn any_metadata() -> impl Strategy<Value = Metadata> {
-    prop::collection::btree_map("[a-z0-9_-]{1,8}", ".{0,8}", 0..4).prop_map(|pairs| {
-        let mut metadata = Metadata::default();
-        pairs.iter().for_each(|(key, value)| metadata.insert(key, value).unwrap());
-        metadata
-    })
-}
-
-fn any_client_message() -> impl Strategy<Value = ClientMessage<'static>> {
-    type Of = ClientMessage<'static>;
-    let group = || "\\PC{0,12}[a-z]".prop_map(Cow::from);
-    let event = "[a-z][a-z0-9_.-]{0,20}".prop_map(Cow::from);
-    let ack_id = any::<Option<u64>>;
-    let ttl = prop::option::of(0..=MAX_TTL_SECONDS);
-    let send = (group(), ack_id(), any::<bool>(), any_data(), ttl, any_metadata()).prop_map(
-        |(group, ack_id, no_echo, data, ttl_seconds, metadata)| Of::SendToGroup {
-            group,
-            ack_id,
-            no_echo,
-            data,
-            ttl_seconds,
-            metadata,
-        },
-    );
-    prop_oneof![
-        (group(), ack_id()).prop_map(|(group, ack_id)| Of::JoinGroup { group, ack_id }),
-        (group(), ack_id()).prop_map(|(group, ack_id)| Of::LeaveGroup { group, ack_id }),
-        send,
-        (event, ack_id(), any_data(), any_metadata()).prop_map(
-            |(event, ack_id, data, metadata)| Of::Event { event, ack_id, data, metadata }
-        ),
-        any::<u64>().prop_map(|sequence_id| Of::SequenceAck { sequence_id }),
-        Just(()).prop_map(|()| Of::Ping),
-    ]
-}
-
-fn any_message() -> impl Strategy<Value = Message> {
-    let source = prop_oneof![
-        Just(Source::Server),
-        (".{1,20}", prop::option::of(".{0,20}")).prop_map(|(group, user)| Source::Group {
-            group: group.into(),
-            user: user.map(Into::into),
-        }),
-    ];
-    (source, any_data(), any_metadata()).prop_map(|(source, data, metadata)| Message {
-        source,
-        data,
-        metadata,
-    })
 }
 
 /// What a client reads from a data message.
