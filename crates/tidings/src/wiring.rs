@@ -1,7 +1,6 @@
 //! Where everything meets: configuration and keys become resources, resources become services, and
 //! services become routes. No other place knows more than one service.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use webpubsub::upstream::{Upstream, UpstreamLimits};
 use webpubsub::{HubSettings, WebPubSub};
 
 use crate::addresses::Listening;
-use crate::config::{self, Config, Mode};
+use crate::config::{self, Config};
 use crate::key_store::KeyStore;
 
 /// A resource of the configuration and the keys that its service reads.
@@ -78,32 +77,43 @@ pub async fn services(
             endpoints: listening.endpoints(resource),
             keys: KeyRing::new(keys.keys(resource).await?),
             origin: listening.authority(resource),
-            hubs: HashMap::new(),
-            other_hubs: HubSettings {
-                anonymous: false,
-                keep_alive_secs: whole_seconds(config.gateway.keep_alive),
-                event_handlers: Vec::new(),
-            },
+            hubs: resource
+                .hubs
+                .iter()
+                .filter_map(|hub| Some((hub.name.clone()?, settings(hub))))
+                .collect(),
+            other_hubs: other_hubs(resource, config.gateway.keep_alive),
             max_message_bytes: config.gateway.max_message_bytes,
         });
         resources.push(Wired { config: resource.clone(), service });
     }
     let known = webpubsub::Resources::new(resources.iter().map(|it| Arc::clone(&it.service)));
-    let outbound = Outbound::new(addresses(config), None)?;
-    let upstream =
-        Upstream::new(outbound, Arc::clone(&clock), tasks.clone(), UpstreamLimits::default());
+    let config::Outbound { allow_private, allow, extra_ca_file } = config.outbound.clone();
+    let outbound = Outbound::new(AddressPolicy { allow_private, allow }, extra_ca_file.as_deref())?;
+    let limits = UpstreamLimits { attempt: config.upstream.timeout, ..UpstreamLimits::default() };
+    let upstream = Upstream::new(outbound, Arc::clone(&clock), tasks.clone(), limits);
     let web_pubsub = WebPubSub::new(known, Backplane::local(gateway), upstream, clock);
     // Services have paths such as "/:send", which an older syntax used for parameters.
     let router = Router::new().without_v07_checks().merge(web_pubsub.router()).fallback(nobodys);
     Ok(Services { router, resources })
 }
 
-/// Which addresses event handlers may have: in development all, else none that are private.
-fn addresses(config: &Config) -> AddressPolicy {
-    match config.mode {
-        Mode::Dev => AddressPolicy::everything(),
-        Mode::Serve => AddressPolicy::default(),
+fn settings(hub: &config::Hub) -> HubSettings {
+    HubSettings {
+        anonymous: hub.anonymous_connect,
+        keep_alive_secs: whole_seconds(hub.keep_alive),
+        event_handlers: hub.event_handlers.clone(),
     }
+}
+
+/// The settings of hubs without a table of their own: those of the hub `*`, else the defaults.
+fn other_hubs(resource: &config::Resource, keep_alive: Duration) -> HubSettings {
+    let others = resource.hubs.iter().find(|hub| hub.name.is_none());
+    others.map(settings).unwrap_or_else(|| HubSettings {
+        anonymous: false,
+        keep_alive_secs: whole_seconds(keep_alive),
+        event_handlers: Vec::new(),
+    })
 }
 
 fn whole_seconds(span: Duration) -> u32 {
