@@ -3,19 +3,22 @@
 import { once } from "node:events";
 import { WebPubSubEventHandler } from "@azure/web-pubsub-express";
 import express from "express";
-import { Inbox } from "./inbox.mjs";
 
 export class Upstream {
   /** Each request as it came: `{method, path, query, headers}`. */
   requests = [];
   #app = express();
+  #cookies = {};
   #listener;
 
   static async start() {
     const upstream = new Upstream();
     upstream.#app.disable("x-powered-by");
-    upstream.#app.use(({ method, path, query, headers }, _response, next) => {
+    upstream.#app.use((request, response, next) => {
+      const { method, path, query, headers } = request;
       upstream.requests.push({ method, path, query, headers });
+      const cookie = upstream.#cookies[headers["ce-hub"]]?.(request);
+      if (cookie) response.setHeader("set-cookie", cookie);
       next();
     });
     upstream.#listener = upstream.#app.listen(0, "localhost");
@@ -38,9 +41,9 @@ export class Upstream {
     this.#app.use(new WebPubSubEventHandler(hub, options).getMiddleware());
   }
 
-  /** Handles a request by hand, for answers that the package never gives. Register it before `handle`. */
-  use(path, handler) {
-    this.#app.use(path, handler);
+  /** Sets the cookie that `make` returns in each answer to an event of `hub`. */
+  giveCookies(hub, make) {
+    this.#cookies[hub] = make;
   }
 
   /** The requests for events of `hub`, by event name. */
@@ -53,10 +56,4 @@ export class Upstream {
     this.#listener.closeAllConnections();
     await once(this.#listener, "close");
   }
-}
-
-/** An inbox as the handler of an event. */
-export function eventInbox(what) {
-  const inbox = new Inbox(`«${what}» event upstream`);
-  return { inbox, push: (request) => inbox.push(request) };
 }

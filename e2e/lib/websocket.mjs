@@ -71,12 +71,12 @@ export async function connectSimple(url, ca) {
   return client;
 }
 
-/** Opens `url` with one subprotocol offered, which the server must choose. */
-export async function connectWith(protocol, url, ca) {
-  const socket = new WebSocket(url, protocol, { ca });
+/** Opens `url` with these subprotocols offered, of which the server must choose one. */
+export async function connectWith(protocols, url, ca) {
+  const socket = new WebSocket(url, protocols, { ca });
   const client = new Client(socket);
   await within(PATIENCE_MS, "WebSocket opening", once(socket, "open"));
-  assert.equal(socket.protocol, protocol);
+  assert.ok([protocols].flat().includes(socket.protocol), `one that was offered, not «${socket.protocol}»`);
   return client;
 }
 
@@ -105,8 +105,8 @@ export function recoveryUrl(url, { connectionId, reconnectionToken }) {
 }
 
 /** The HTTP answer to an upgrade that is refused: `{status, headers, text}`. */
-export async function refusedUpgrade(url, ca) {
-  const socket = new WebSocket(url, { ca });
+export async function refusedUpgrade(url, ca, protocols = []) {
+  const socket = new WebSocket(url, protocols, { ca });
   // `ws` reports the abort of a handshake that it was told not to follow.
   socket.on("error", () => {});
   const answer = new Promise((resolve, reject) => {
