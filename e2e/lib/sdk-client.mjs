@@ -23,7 +23,10 @@ export class SdkClient {
   constructor(release, credential, options = {}) {
     const reconnectRetryOptions = { maxRetries: 10, retryDelayInMs: 10 };
     const messageRetryOptions = { maxRetries: 0 }; // a suite must see the first answer
-    this.sdk = new release.WebPubSubClient(credential, { reconnectRetryOptions, messageRetryOptions, ...options });
+    // Its timers outlive a stop by a third of the timeout, and keep the suite's process with them.
+    const keepAlive = { keepAliveIntervalInMs: 1_000, keepAliveTimeoutInMs: 9_000 };
+    const defaults = { reconnectRetryOptions, messageRetryOptions, ...keepAlive };
+    this.sdk = new release.WebPubSubClient(credential, { ...defaults, ...options });
     for (const event of EVENTS) {
       this.on[event] = new Inbox(`«${event}» event`);
       this.sdk.on(event, (args) => this.on[event].push(args));
