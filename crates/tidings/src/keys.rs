@@ -1,7 +1,7 @@
 //! The commands that work on access keys.
 
 use anyhow::{Context as _, bail};
-use auth::KeySlot;
+use auth::{AccessKeys, KeySlot};
 use wire::{ConnectionString, Endpoint};
 
 use crate::config::{Config, Resource};
@@ -60,6 +60,29 @@ pub async fn connection_string(
     which: Which,
     endpoint: Option<&str>,
 ) -> anyhow::Result<()> {
+    let Access { endpoint, keys } = access(config, resource, endpoint).await?;
+    let access_key = keys.get(which.slot()).clone();
+    let text = ConnectionString { endpoint, access_key }.build();
+    Ok(terminal::say(&format!("{}\n", text.expose()))?)
+}
+
+/// What it takes to call a resource.
+pub struct Access {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// Its keys.
+    pub keys: AccessKeys,
+}
+
+/// How to call a resource: at `endpoint` if given, else where it is known to be.
+///
+/// # Errors
+/// For an unknown resource, an unreadable store, or a resource without any known address.
+pub async fn access(
+    config: &Config,
+    resource: &str,
+    endpoint: Option<&str>,
+) -> anyhow::Result<Access> {
     let resource = find(config, resource)?;
     let store = KeyStore::open(config).await?;
     let keys = store.keys(resource).await?;
@@ -75,10 +98,7 @@ pub async fn connection_string(
                 resource.name
             )
         })?;
-    let endpoint = Endpoint::parse(&endpoint)?;
-    let access_key = keys.get(which.slot()).clone();
-    let text = ConnectionString { endpoint, access_key }.build();
-    Ok(terminal::say(&format!("{}\n", text.expose()))?)
+    Ok(Access { endpoint: Endpoint::parse(&endpoint)?, keys })
 }
 
 fn find<'a>(config: &'a Config, name: &str) -> anyhow::Result<&'a Resource> {

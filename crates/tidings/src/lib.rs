@@ -6,11 +6,13 @@
 //! - [`signals`]: Ctrl-C and SIGTERM
 //! - [`keys`], [`key_store`]: access keys and connection strings
 //! - [`started`], [`screen`], [`ready`]: what a started server tells people and scripts
+//! - [`client`]: `tidings connect` and `tidings publish`
 //! - [`trust`]: how other programs come to trust the development certificate
 //! - [`logging`], [`terminal`]: standard error and standard output
 
 pub mod addresses;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod key_store;
 pub mod keys;

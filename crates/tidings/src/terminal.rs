@@ -21,10 +21,19 @@ impl Style {
 
     /// The style of this process's standard output, given its environment.
     pub fn of_stdout(variables: &[(String, String)]) -> Self {
+        Self::of(io::stdout().is_terminal(), variables)
+    }
+
+    /// The style of this process's standard error, given its environment.
+    pub fn of_stderr(variables: &[(String, String)]) -> Self {
+        Self::of(io::stderr().is_terminal(), variables)
+    }
+
+    fn of(is_terminal: bool, variables: &[(String, String)]) -> Self {
         let find = |name: &str| {
             variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
         };
-        Self::choose(io::stdout().is_terminal(), find("NO_COLOR"), find("TERM"))
+        Self::choose(is_terminal, find("NO_COLOR"), find("TERM"))
     }
 }
 

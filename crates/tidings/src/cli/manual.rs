@@ -8,6 +8,7 @@ use super::Cli;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["dev", "serve"]),
     ("Connect", &["connection-string", "keys", "trust"]),
+    ("Try", &["connect", "publish"]),
     ("Configure", &["config"]),
 ];
 
@@ -61,6 +62,10 @@ Examples:
       post the events of the hub \"chat\" to an application on this machine
   export WebPubSubConnectionString=\"$(tidings connection-string local)\"
       hand the connection string to an application
+  tidings connect chat --user ann --group news
+      a client in the terminal: shows what arrives and sends what is typed
+  tidings publish chat '{\"price\": 42}' --json --group news
+      send a message to a group
   tidings dev --print-config > tidings.toml
       begin a configuration; then edit it, and:
   tidings config check tidings.toml && tidings serve --config tidings.toml

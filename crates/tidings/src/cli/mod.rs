@@ -3,6 +3,7 @@
 //! No secret is ever an argument, since arguments are visible to every user of a machine. Commands
 //! hand a checked [`Config`] on; nothing else reads flags. Exit codes are in `manual.rs`.
 
+mod client;
 mod manual;
 
 use std::path::PathBuf;
@@ -14,6 +15,8 @@ use clap::{Args, FromArgMatches, Parser, Subcommand};
 use crate::config::{self, Config, Flag, Machine, Mode, Outside, Problem};
 use crate::keys::{self, Which};
 use crate::{logging, run, terminal, trust};
+
+use client::{Connect, Publish};
 
 /// The whole road of a notification in one program.
 #[derive(Debug, Parser)]
@@ -36,6 +39,10 @@ enum Command {
     Keys(Keys),
     /// Print the connection string of a resource
     ConnectionString(ConnectionString),
+    /// Connect to a hub: see what arrives, send what is typed
+    Connect(Connect),
+    /// Send a message to clients of a hub
+    Publish(Publish),
     /// Check a configuration file, or explain what can be set
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -186,6 +193,8 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
                 keys::connection_string(&config, &wanted.resource, which, endpoint.as_deref()).await
             })
         }
+        Command::Connect(wanted) => wanted.run(),
+        Command::Publish(wanted) => wanted.run(),
         Command::Config(ConfigCommand::Check { file }) => check_config(&file),
         Command::Config(ConfigCommand::Explain { key }) => {
             let text = config::explain(key.as_deref()).map_err(anyhow::Error::msg)?;

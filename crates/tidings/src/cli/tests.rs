@@ -24,6 +24,12 @@ fn every_documented_command_is_understood() {
         "keys show local primary",
         "keys rotate chat secondary --config tidings.toml",
         "connection-string local --secondary --endpoint https://a --data d",
+        "connect chat",
+        "connect chat --user u --group g --group h --role r --protocol simple --listen",
+        "connect chat --resource local --endpoint https://a --config tidings.toml",
+        "publish chat hello --group g --text",
+        "publish chat --file f --json --user u --data d",
+        "publish chat hello --connection c --resource local --endpoint http://a",
         "config check tidings.toml",
         "config explain",
         "config explain server.bind",
@@ -41,6 +47,13 @@ fn mistakes_are_refused_with_the_usage_code() {
         "keys show local tertiary",
         "keys show local primary --data d --config c",
         "config check",
+        "connect",
+        "connect 1chat",
+        "connect chat --protocol xml",
+        "publish chat",
+        "publish chat hello --file f",
+        "publish chat hello --json --text",
+        "publish chat hello --group g --user u",
     ] {
         assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
     }

@@ -1,0 +1,24 @@
+//! The commands that use a server as its clients do: `tidings connect` and `tidings publish`.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`target`] | which server: its address, its key, whom to trust |
+//! | [`connect`] | the terminal client: the only place that waits for several things at once |
+//! | [`session`] | what the terminal client does next, pure |
+//! | [`lines`], [`print`] | what a person types, and what a person sees, pure |
+//! | [`codec`], [`frames`], [`handshake`] | the protocols, pure |
+//! | [`socket`] | a WebSocket to the server |
+//! | [`publish`] | one REST call |
+//!
+//! Standard output has messages only, one on each line; everything else goes to standard error.
+
+pub mod codec;
+pub mod connect;
+pub mod frames;
+pub mod handshake;
+pub mod lines;
+pub mod print;
+pub mod publish;
+pub mod session;
+pub mod socket;
+pub mod target;
