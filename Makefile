@@ -4,11 +4,13 @@ CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
 
 STEP := scripts/step
+# What `make bench` runs; `make bench BENCH=--quick` shows in a minute that it works.
+BENCH ?= --report docs/performance.md
 # Node comes from the suites' own environment when the machine has none, or an old one.
 WITH_NODE := PATH="$(CURDIR)/e2e/.venv/bin:$$PATH"
 INSTALLED := e2e/.venv/.installed e2e/node_modules/.installed examples/broadcast-node/node_modules/.installed
 
-.PHONY: help run test check rust-checks e2e install system-packages
+.PHONY: help run test check bench rust-checks e2e install system-packages
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -33,6 +35,13 @@ e2e: ## official SDKs and a real browser against the debug build
 e2e: install
 	@$(STEP) "debug build" cargo build --locked -p tidings
 	@$(STEP) "end-to-end suites" env $(WITH_NODE) npm --prefix e2e test
+
+bench: ## measure against peers and the machine's limit; writes docs/performance.md
+	@$(STEP) "release build" cargo build --release --locked -p tidings
+	@$(STEP) "bench build" cargo build --release --locked --manifest-path bench/Cargo.toml
+	@$(STEP) "peers" scripts/install-peers
+	@$(STEP) "bench" "$(CARGO_TARGET_DIR)/release/tidings-bench" \
+	  --tidings "$(CARGO_TARGET_DIR)/release/tidings" $(BENCH)
 
 rust-checks:
 	@$(STEP) "format" cargo fmt --all --check

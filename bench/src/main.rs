@@ -1,0 +1,55 @@
+//! Measures the server against peers and against what the machine allows, in one run.
+//!
+//! Not a benchmark of functions: it starts real servers on one core, drives them from another one
+//! over loopback, and compares their CPU time for each delivery. See `docs/performance.md`, which it
+//! writes.
+//!
+//! | module | what |
+//! |---|---|
+//! | `link`, `websocket`, `swarm` | the clients |
+//! | `fanout`, `histogram`, `statistics` | publishing and measuring |
+//! | `limit` | the yardstick: a server that only writes |
+//! | `process`, `targets` | the servers that are measured |
+//! | `scenarios` | what is measured |
+//! | `report` | tables |
+//! | `system` | the machine |
+
+mod fanout;
+mod histogram;
+mod limit;
+mod link;
+mod options;
+mod process;
+mod report;
+mod scenarios;
+mod statistics;
+mod swarm;
+mod system;
+mod targets;
+mod websocket;
+
+use std::env;
+
+use anyhow::{Context, Result, bail};
+
+use crate::limit::Mode;
+use crate::options::Options;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if let [first, mode, address] = &arguments[..]
+        && first == "limit"
+    {
+        system::raise_descriptor_limit()?;
+        let mode = match mode.as_str() {
+            "write" => Mode::Write,
+            "batch" => Mode::Batch,
+            other => bail!("no such mode: {other}"),
+        };
+        return limit::serve(address.parse().context("not an address")?, mode);
+    }
+    let options = Options::parse(&arguments)?;
+    system::raise_descriptor_limit()?;
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    scenarios::run(&options)
+}
