@@ -52,7 +52,11 @@ pub struct Error {
 impl Error {
     /// A refusal of `kind`. `code` is the string that clients may match on; `message` says what was
     /// wrong, what was expected and how to fix it.
-    pub fn new(kind: ErrorKind, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+    pub fn new(
+        kind: ErrorKind,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             kind,
             code: code.into(),
