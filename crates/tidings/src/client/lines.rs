@@ -35,6 +35,7 @@ pub enum Line {
 
 /// The commands, as `/help` tells them.
 pub const HELP: &str = "\
+What you type:
   text               send it to the current group, or as the event \"message\" without one
   //text             send a text that begins with a slash
   /json VALUE        send a JSON value in the same way

@@ -131,10 +131,8 @@ impl Session {
             let given_up = std::mem::take(&mut self.pending).len();
             self.failed += given_up;
             effects.push(Effect::Tell(Note::Replaced(given_up)));
-        } else {
-            if !self.settings.envelope {
-                effects.push(Effect::Tell(Note::Opened));
-            }
+        } else if !self.settings.envelope {
+            effects.push(Effect::Tell(Note::Opened));
             self.tell_target(effects);
         }
     }
@@ -161,6 +159,9 @@ impl Session {
                 self.recoverable = token.map(|token| (connection_id.clone(), token));
                 if !self.recovering {
                     effects.push(Effect::Tell(Note::Connected { connection_id, user }));
+                }
+                if self.lost.is_none() {
+                    self.tell_target(effects);
                 }
             }
             ServerMessage::Disconnected { reason } => {
@@ -195,34 +196,43 @@ impl Session {
             Err(error) if error.name != "Duplicate" => {
                 self.failed += 1;
                 effects.push(Effect::Tell(Note::Refused { what, error }));
+                if let ClientMessage::JoinGroup { group, .. } = &message {
+                    self.turn_away_from(group, effects);
+                }
             }
             // A duplicate was done before the connection was lost.
             Ok(()) | Err(_) => {
                 if self.settings.interactive {
                     effects.push(Effect::Tell(Note::Done(what)));
                 }
-                self.moved(&message, effects);
+                self.moved(&message);
             }
         }
     }
 
     /// Follows a change of groups.
-    fn moved(&mut self, message: &ClientMessage<'_>, effects: &mut Vec<Effect>) {
-        let before = self.target.clone();
+    fn moved(&mut self, message: &ClientMessage<'_>) {
         match message {
-            ClientMessage::JoinGroup { group, .. } => {
-                if !self.groups.iter().any(|own| own == group) {
-                    self.groups.push(group.to_string());
-                }
-                self.target.get_or_insert_with(|| group.to_string());
+            ClientMessage::JoinGroup { group, .. } if !self.groups.iter().any(|it| it == group) => {
+                self.groups.push(group.to_string());
             }
-            ClientMessage::LeaveGroup { group, .. } => {
-                self.groups.retain(|own| own != group);
-                self.target = self.target.take().filter(|target| target != group);
-            }
+            ClientMessage::LeaveGroup { group, .. } => self.groups.retain(|own| own != group),
             _ => {}
         }
-        if self.target != before {
+    }
+
+    /// Sends lines to a group, if they go to none: from the next line on, without waiting.
+    fn turn_to(&mut self, group: &str, effects: &mut Vec<Effect>) {
+        if self.target.is_none() {
+            self.target = Some(group.to_owned());
+            self.tell_target(effects);
+        }
+    }
+
+    /// Sends lines to no group, if they go to this one.
+    fn turn_away_from(&mut self, group: &str, effects: &mut Vec<Effect>) {
+        if self.target.as_deref() == Some(group) {
+            self.target = None;
             self.tell_target(effects);
         }
     }
@@ -286,10 +296,12 @@ impl Session {
                 self.event(name, Data::Text(text.into()), effects);
             }
             Line::Join(group) => {
+                self.turn_to(&group, effects);
                 let ack_id = self.next_ack_id();
                 self.send(ClientMessage::JoinGroup { group: group.into(), ack_id }, effects);
             }
             Line::Leave(group) => {
+                self.turn_away_from(&group, effects);
                 let ack_id = self.next_ack_id();
                 self.send(ClientMessage::LeaveGroup { group: group.into(), ack_id }, effects);
             }

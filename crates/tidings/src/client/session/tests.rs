@@ -113,18 +113,20 @@ fn lines_go_to_the_current_group_or_to_the_event_handler() {
 
 #[test]
 fn the_first_group_joined_becomes_the_current_one_until_it_is_left() {
+    let target = |group: Option<&str>| Effect::Tell(Note::Target(group.map(str::to_owned)));
+    let to = |effects: &[Effect], wanted: &str| {
+        let is_wanted = |message: &ClientMessage<'_>| matches!(message, ClientMessage::SendToGroup { group, .. } if group == wanted);
+        assert!(is_wanted(sent(effects)), "{effects:?}");
+    };
     let mut client = Client::connected(|settings| settings.groups.clear());
-    client.type_in("/join a");
-    let effects = client.ack(1, None);
-    assert!(effects.contains(&Effect::Tell(Note::Target(Some("a".to_owned())))), "{effects:?}");
-    client.type_in("/join b");
-    client.ack(2, None);
-    assert!(
-        matches!(sent(&client.type_in("x")), ClientMessage::SendToGroup { group, .. } if group == "a")
-    );
-    client.type_in("/leave a");
-    let effects = client.ack(4, None);
-    assert!(effects.contains(&Effect::Tell(Note::Target(None))), "{effects:?}");
+    assert_eq!(client.type_in("/join a")[0], target(Some("a")));
+    to(&client.type_in("said before the ack"), "a");
+    client.ack(1, None);
+    assert_eq!(client.type_in("/join b").len(), 1, "the current group stays");
+    client.ack(3, None);
+    to(&client.type_in("x"), "a");
+    assert_eq!(client.type_in("/leave a")[0], target(None));
+    client.ack(5, None);
     client.close(1008);
     assert_eq!(client.later(1), [anew(&["b"])], "a new connection starts in the groups joined");
 }
@@ -134,8 +136,12 @@ fn a_refused_join_changes_nothing() {
     let mut client = Client::connected(|settings| settings.groups.clear());
     client.type_in("/join a");
     let effects = client.ack(1, Some("Forbidden"));
-    assert!(matches!(&effects[..], [Effect::Tell(Note::Refused { what, .. })] if what == "join a"));
+    let refused =
+        matches!(&effects[0], Effect::Tell(Note::Refused { what, .. }) if what == "join a");
+    assert!(refused && effects[1] == Effect::Tell(Note::Target(None)), "{effects:?}");
     assert!(matches!(sent(&client.type_in("x")), ClientMessage::Event { .. }));
+    client.close(1008);
+    assert_eq!(client.later(1), [anew(&[])]);
 }
 
 #[test]
