@@ -157,9 +157,7 @@ impl Limit {
         for &(group, frame) in publishes {
             ensure!(group < self.groups.len(), "nobody is in group {group}");
             if self.mode == Mode::Write {
-                for stream in &mut self.groups[group] {
-                    stream.write_all(&self.filler[..frame])?;
-                }
+                write_all(&mut self.groups[group], &self.filler[..frame]);
                 continue;
             }
             joined.resize(self.groups.len(), 0);
@@ -169,10 +167,13 @@ impl Limit {
             joined[group] += frame;
         }
         for group in order {
-            for stream in &mut self.groups[group] {
-                stream.write_all(&self.filler[..joined[group]])?;
-            }
+            write_all(&mut self.groups[group], &self.filler[..joined[group]]);
         }
         Ok(())
     }
+}
+
+/// Writes to everyone; who has left is forgotten.
+fn write_all(streams: &mut Vec<TcpStream>, bytes: &[u8]) {
+    streams.retain_mut(|stream| stream.write_all(bytes).is_ok());
 }

@@ -189,12 +189,9 @@ impl Swarm {
         }
     }
 
-    /// Stops reading from a client, or goes on.
-    pub fn set_deaf(&mut self, index: usize, deaf: bool) -> Result<()> {
-        let flags = if deaf { epoll::EventFlags::empty() } else { epoll::EventFlags::IN };
-        let data = epoll::EventData::new_u64(index as u64);
-        epoll::modify(&self.epoll, &self.clients[index].link, data, flags)?;
-        Ok(())
+    /// Stops reading from a client.
+    pub fn ignore(&mut self, index: usize) -> Result<()> {
+        Ok(epoll::delete(&self.epoll, &self.clients[index].link)?)
     }
 
     /// Sends from a client; the part that its socket took.
@@ -239,7 +236,7 @@ impl Swarm {
         Ok(true)
     }
 
-    /// The last bytes that [`Self::poll`] read, while it tells of them.
+    /// Makes sure that each of these clients has received exactly so many bytes.
     pub fn check(&self, clients: impl Iterator<Item = usize>, bytes: u64) -> Result<()> {
         for index in clients {
             let counted = self.clients[index].counted;
@@ -248,24 +245,30 @@ impl Swarm {
         Ok(())
     }
 
-    /// Reads one client to the end of its stream, blocking, and returns the last bytes.
-    pub fn read_to_end(&mut self, index: usize, deadline: Instant) -> Result<Vec<u8>> {
+    /// Reads what one client has left unread: the last bytes, and whether the stream has ended.
+    pub fn read_rest(&mut self, index: usize) -> Result<(Vec<u8>, bool)> {
+        const QUIET: Duration = Duration::from_millis(500);
+        const TAIL: usize = 256;
         let mut tail = Vec::new();
-        while Instant::now() < deadline {
+        let mut heard = Instant::now();
+        while heard.elapsed() < QUIET {
             match self.clients[index].link.read(&mut self.buffer) {
-                Ok(0) => return Ok(tail),
+                Ok(0) => return Ok((tail, true)),
                 Ok(count) => {
+                    heard = Instant::now();
                     tail.extend_from_slice(&self.buffer[..count]);
-                    tail.drain(..tail.len().saturating_sub(256));
+                    tail.drain(..tail.len().saturating_sub(TAIL));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     std::thread::sleep(Duration::from_millis(1));
                 }
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(tail),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                    return Ok((tail, true));
+                }
                 Err(error) => return Err(error.into()),
             }
         }
-        bail!("connection {index} has not ended")
+        Ok((tail, false))
     }
 
     fn wait(&mut self, timeout: Option<Duration>) -> Result<()> {

@@ -1,44 +1,59 @@
 //! What is measured, a file each.
 
+mod latency;
+mod many_groups;
+mod memory;
 mod one_group;
+mod requests;
+mod slow;
+mod storm;
+mod units;
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use crate::fanout::{Crowd, Outgoing, Traffic};
-use crate::link::Route;
 use crate::options::Options;
 use crate::report::Report;
 use crate::swarm::{Framing, Swarm};
 use crate::targets::Server;
 
+/// One scenario: its letter, its name, and what runs it.
+type Scenario = (char, &'static str, fn(&Options, &mut Report) -> Result<()>);
+
+const SCENARIOS: [Scenario; 9] = [
+    ('a', "one group", one_group::run),
+    ('b', "latency", latency::run),
+    ('c', "many groups", many_groups::run),
+    ('d', "memory", memory::run),
+    ('e', "connection storm", storm::run),
+    ('f', "slow receivers", slow::run),
+    ('g', "acks", requests::acks),
+    ('h', "REST", requests::rest),
+    ('i', "units", units::run),
+];
+
 /// Runs every scenario that is wanted, prints its tables and writes the report.
 pub fn run(options: &Options) -> Result<()> {
     let mut report = Report::new(options)?;
-    if options.wants('a') {
-        one_group::run(options, &mut report).context("one group")?;
+    for (letter, name, scenario) in SCENARIOS {
+        if options.wants(letter) {
+            scenario(options, &mut report).context(name)?;
+        }
     }
     report.finish()
 }
 
 /// Opens `connections` subscribers, in turn over `groups` groups, and a publisher.
 fn crowd(server: &dyn Server, connections: usize, groups: usize) -> Result<Crowd> {
-    crowd_over(&server.route(), server, connections, groups)
-}
-
-fn crowd_over(
-    route: &Route,
-    server: &dyn Server,
-    connections: usize,
-    groups: usize,
-) -> Result<Crowd> {
+    let route = server.route();
     let mut swarm = Swarm::new()?;
-    swarm.open(connections, route, server.framing(), &|index| {
+    swarm.open(connections, &route, server.framing(), &|index| {
         server.subscriber(index, index % groups)
     })?;
     let mut publisher = Swarm::new()?;
-    publisher.open(1, route, Framing::Bytes, &|_| server.publisher())?;
+    publisher.open(1, &route, Framing::Bytes, &|_| server.publisher())?;
     let settled = std::time::Instant::now() + Duration::from_millis(server.settles_in_millis());
     while std::time::Instant::now() < settled {
         swarm.poll(1, |_| ())?;

@@ -52,7 +52,7 @@ pub const ALL: [Target; 8] = [
     Target { name: LIMIT_WRITE, start: limit::write, is_peer: false },
     Target { name: LIMIT_BATCH, start: limit::batch, is_peer: false },
     Target { name: TIDINGS, start: tidings::json, is_peer: false },
-    Target { name: "tidings, simple client", start: tidings::simple, is_peer: false },
+    Target { name: "tidings (simple client)", start: tidings::simple, is_peer: false },
     Target { name: "nats-server", start: nats::start, is_peer: true },
     Target { name: "socket.io", start: node::socket_io, is_peer: true },
     Target { name: "ws (Node)", start: node::ws, is_peer: true },
