@@ -18,10 +18,7 @@ before(async () => {
   upstream.handle("events", { handleUserEvent: answerEvent });
 });
 
-after(async () => {
-  await server?.stop();
-  await upstream?.close();
-});
+after(() => Promise.all([server?.stop(), upstream?.close()]));
 
 /** `echo` sends the data back as it came, `nothing` is content, anything else fails. */
 function answerEvent({ context, data, dataType }, response) {

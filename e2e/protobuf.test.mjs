@@ -2,11 +2,11 @@
 // data in the eyes of clients of other protocols.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { freshHub } from "./lib/hub.mjs";
 import { connectProtobuf, PROTOBUF_PROTOCOL, RELIABLE_PROTOBUF_PROTOCOL } from "./lib/protobuf.mjs";
 import { Server } from "./lib/server.mjs";
-import { plainService } from "./lib/service.mjs";
 import { Upstream } from "./lib/upstream.mjs";
-import { connectJson, connectSimple, recoveryUrl } from "./lib/websocket.mjs";
+import { recoveryUrl } from "./lib/websocket.mjs";
 
 const EVENTS_HUB = "events";
 const MEMBER = ["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"];
@@ -26,28 +26,12 @@ before(async () => {
   });
 });
 
-after(async () => {
-  await server?.stop();
-  await upstream?.close();
-});
+after(() => Promise.all([server?.stop(), upstream?.close()]));
 
-let hubs = 0;
-
-function freshHub(t, name = `hub${(hubs += 1)}`) {
-  const service = plainService(server, name);
-  const url = async (token) => (await service.getClientAccessToken(token)).url;
-  const join = async (connect, token) => {
-    const client = await connect(await url(token));
-    t.after(() => client.close());
-    return client;
-  };
-  return {
-    service,
-    url,
-    json: (token) => join(connectJson, token),
-    simple: (token) => join(connectSimple, token),
-    protobuf: (token, protocol) => join((at) => connectProtobuf(at, protocol), token),
-  };
+/** A hub of the test's own, with clients of the protobuf subprotocols too. */
+function protobufHub(t, name) {
+  const hub = freshHub(t, server, name);
+  return { ...hub, protobuf: (token, protocol) => hub.join((url) => connectProtobuf(url, protocol), token) };
 }
 
 /** A data message without what only some of them have. */
@@ -63,7 +47,7 @@ for (const protocol of [PROTOBUF_PROTOCOL, RELIABLE_PROTOBUF_PROTOCOL]) {
     const reliable = protocol === RELIABLE_PROTOBUF_PROTOCOL;
 
     test("connected names the connection and the user", async (t) => {
-      const hub = freshHub(t);
+      const hub = protobufHub(t);
       const client = await hub.protobuf({ userId: "ana" }, protocol);
       assert.equal(client.userId, "ana");
       assert.equal(await hub.service.connectionExists(client.connectionId), true);
@@ -71,7 +55,7 @@ for (const protocol of [PROTOBUF_PROTOCOL, RELIABLE_PROTOBUF_PROTOCOL]) {
     });
 
     test("join, send and leave are acknowledged and take effect", async (t) => {
-      const hub = freshHub(t);
+      const hub = protobufHub(t);
       const client = await hub.protobuf({ roles: MEMBER }, protocol);
       assert.deepEqual(await client.ask({ joinGroup: { group: "g", ackId: 1 } }), { ackId: 1, success: true });
       client.send({ sendToGroup: { group: "g", data: { textData: "to all" } } });
@@ -83,13 +67,13 @@ for (const protocol of [PROTOBUF_PROTOCOL, RELIABLE_PROTOBUF_PROTOCOL]) {
     });
 
     test("ping is answered with pong", async (t) => {
-      const client = await freshHub(t).protobuf({}, protocol);
+      const client = await protobufHub(t).protobuf({}, protocol);
       client.send({ ping: {} });
       assert.deepEqual(await client.next(), { pongMessage: {} });
     });
 
     test("Forbidden and Duplicate come as errors of the ack", async (t) => {
-      const client = await freshHub(t).protobuf({ roles: ["webpubsub.joinLeaveGroup.mine"] }, protocol);
+      const client = await protobufHub(t).protobuf({ roles: ["webpubsub.joinLeaveGroup.mine"] }, protocol);
       const forbidden = await client.ask({ joinGroup: { group: "yours", ackId: 1 } });
       assert.deepEqual([Boolean(forbidden.success), forbidden.error.name], [false, "Forbidden"]);
       assert.match(forbidden.error.message, /'yours'/);
@@ -98,13 +82,13 @@ for (const protocol of [PROTOBUF_PROTOCOL, RELIABLE_PROTOBUF_PROTOCOL]) {
     });
 
     test("ack ids have 64 bits", async (t) => {
-      const client = await freshHub(t).protobuf({ roles: MEMBER }, protocol);
+      const client = await protobufHub(t).protobuf({ roles: MEMBER }, protocol);
       const ackId = Number.MAX_SAFE_INTEGER;
       assert.equal((await client.ask({ joinGroup: { group: "g", ackId } })).ackId, ackId);
     });
 
     test("an event is answered before its ack, or fails with it", async (t) => {
-      const client = await freshHub(t, EVENTS_HUB).protobuf({}, protocol);
+      const client = await protobufHub(t, EVENTS_HUB).protobuf({}, protocol);
       client.send({ event: { event: "echo", data: { textData: "grüße" }, ackId: 1 } });
       assert.deepEqual(await nextData(client), { from: "server", group: undefined, data: { textData: "grüße" } });
       assert.deepEqual(await client.next(), { ackMessage: { ackId: 1, success: true } });
@@ -116,7 +100,7 @@ for (const protocol of [PROTOBUF_PROTOCOL, RELIABLE_PROTOBUF_PROTOCOL]) {
     });
 
     test("data reaches clients of every protocol in its own form", async (t) => {
-      const hub = freshHub(t);
+      const hub = protobufHub(t);
       const groups = ["g"];
       const [sender, member] = [await hub.protobuf({ roles: MEMBER }, protocol), await hub.protobuf({ groups }, protocol)];
       const [json, simple] = [await hub.json({ groups }), await hub.simple({ groups })];
@@ -136,7 +120,7 @@ for (const protocol of [PROTOBUF_PROTOCOL, RELIABLE_PROTOBUF_PROTOCOL]) {
     });
 
     test("data of every kind reaches this client in its own form", async (t) => {
-      const hub = freshHub(t);
+      const hub = protobufHub(t);
       const client = await hub.protobuf({ groups: ["g"] }, protocol);
       const json = await hub.json({ roles: MEMBER });
       const group = hub.service.group("g");
@@ -151,14 +135,14 @@ for (const protocol of [PROTOBUF_PROTOCOL, RELIABLE_PROTOBUF_PROTOCOL]) {
     });
 
     test("metadata travels along", async (t) => {
-      const hub = freshHub(t);
+      const hub = protobufHub(t);
       const client = await hub.protobuf({ groups: ["g"], roles: MEMBER }, protocol);
       client.send({ sendToGroup: { group: "g", data: { textData: "x" }, metadata: { trace: "abc" } } });
       assert.deepEqual((await client.next()).dataMessage.metadata, { trace: "abc" });
     });
 
     test("a close by REST is told with its reason", async (t) => {
-      const hub = freshHub(t);
+      const hub = protobufHub(t);
       const client = await hub.protobuf({}, protocol);
       await hub.service.closeConnection(client.connectionId, { reason: "signed out" });
       const { disconnectedMessage } = (await client.next()).systemMessage;
@@ -167,7 +151,7 @@ for (const protocol of [PROTOBUF_PROTOCOL, RELIABLE_PROTOBUF_PROTOCOL]) {
     });
 
     test("a text frame closes with 1003, what is no message with 1007", async (t) => {
-      const hub = freshHub(t);
+      const hub = protobufHub(t);
       const bad = [
         [1003, "{}"],
         [1007, Buffer.from("ffffffff", "hex")],
@@ -185,7 +169,7 @@ for (const protocol of [PROTOBUF_PROTOCOL, RELIABLE_PROTOBUF_PROTOCOL]) {
 }
 
 test("messages are numbered, and what was not acknowledged comes again after a recovery", async (t) => {
-  const hub = freshHub(t);
+  const hub = protobufHub(t);
   const url = await hub.url({ userId: "ana", groups: ["g"] });
   const first = await connectProtobuf(url, RELIABLE_PROTOBUF_PROTOCOL);
   const group = hub.service.group("g");

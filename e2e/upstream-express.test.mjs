@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { after, before, test } from "node:test";
+import { freshHub } from "./lib/hub.mjs";
 import { Inbox } from "./lib/inbox.mjs";
 import { Server } from "./lib/server.mjs";
-import { plainService } from "./lib/service.mjs";
 import { Upstream } from "./lib/upstream.mjs";
-import { connectJson, connectReliable, connectSimple, connectWith, JSON_PROTOCOL, recoveryUrl, refusedUpgrade } from "./lib/websocket.mjs";
+import { connectJson, connectReliable, JSON_PROTOCOL, recoveryUrl, refusedUpgrade } from "./lib/websocket.mjs";
 
 const OPEN_HUB = "open"; // the one that strangers may connect to
 const KEYED_HUB = "keyed"; // its handlers want a key in the URL
@@ -22,31 +22,13 @@ before(async () => {
   server = await Server.start({ flags: ["--event-handler", keyed, ...upstream.flags("*"), "--anonymous", OPEN_HUB] });
 });
 
-after(async () => {
-  await server?.stop();
-  await upstream?.close();
-});
-
-let hubs = 0;
+after(() => Promise.all([server?.stop(), upstream?.close()]));
 
 /** A hub of the test's own, whose events `handlers` take. */
-function freshHub(t, handlers = {}, name = `hub${(hubs += 1)}`) {
-  upstream.handle(name, handlers);
-  const service = plainService(server, name);
-  const url = async (token = {}) => (await service.getClientAccessToken(token)).url;
-  const join = async (connect, token) => {
-    const client = await connect(await url(token));
-    t.after(() => client.close());
-    return client;
-  };
-  return {
-    name,
-    service,
-    url,
-    json: (token) => join(connectJson, token),
-    simple: (token) => join(connectSimple, token),
-    with: (protocol, token) => join((at) => connectWith(protocol, at), token),
-  };
+function handledHub(t, handlers = {}, name = undefined) {
+  const hub = freshHub(t, server, name);
+  upstream.handle(hub.name, handlers);
+  return hub;
 }
 
 /** Handlers that keep what they are told in inboxes; connect and user events succeed. */
@@ -76,7 +58,7 @@ async function raise(client, ackId, ...of) {
 }
 
 test("the handshake comes before the first event, and once", async (t) => {
-  const hub = freshHub(t, listening().handlers);
+  const hub = handledHub(t, listening().handlers);
   await hub.json();
   await hub.json();
   const path = upstream.template().replace("{hub}", hub.name).replace(/^http:\/\/[^/]+/, "");
@@ -89,11 +71,11 @@ test("the handshake comes before the first event, and once", async (t) => {
 
 test("handlers that allow this server's endpoint get events, others get none", async (t) => {
   const { connects, handlers } = listening();
-  const welcome = freshHub(t, { ...handlers, allowedEndpoints: [server.ready.https] }); // as in the connection string
+  const welcome = handledHub(t, { ...handlers, allowedEndpoints: [server.ready.https] }); // as in the connection string
   await welcome.json();
   await connects.next();
 
-  const stranger = freshHub(t, { ...handlers, allowedEndpoints: ["https://other.example"] });
+  const stranger = handledHub(t, { ...handlers, allowedEndpoints: ["https://other.example"] });
   const refusal = await refusedUpgrade(await stranger.url());
   assert.equal(refusal.status, 500);
   assert.deepEqual(connects.rest, []);
@@ -103,7 +85,7 @@ test("handlers that allow this server's endpoint get events, others get none", a
 
 test("a URL template has the hub, the event and its own query", async (t) => {
   const { handlers } = listening();
-  const hub = freshHub(t, handlers, KEYED_HUB);
+  const hub = handledHub(t, handlers, KEYED_HUB);
   const client = await hub.json();
   await raise(client, 1, "order.paid");
   const seen = upstream.requests.filter(({ path }) => path.includes(`/${KEYED_HUB}/`));
@@ -114,7 +96,7 @@ test("a URL template has the hub, the event and its own query", async (t) => {
 
 test("connect is told claims, query, headers and subprotocols, never the token", async (t) => {
   const { connects, handlers } = listening();
-  const hub = freshHub(t, handlers);
+  const hub = handledHub(t, handlers);
   const url = `${await hub.url({ userId: "ana", roles: ["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"], groups: ["g"] })}&room=a%20b&room=c`;
   const client = await connectJson(url);
   t.after(() => client.close());
@@ -140,7 +122,7 @@ test("connect may set user, groups, roles and state", async (t) => {
     response.setState("visits", 1);
     response.success({ userId: "bob", groups: ["from-handler"], roles: ["webpubsub.sendToGroup.mine"] });
   };
-  const hub = freshHub(t, { ...handlers, handleConnect });
+  const hub = handledHub(t, { ...handlers, handleConnect });
   const client = await hub.json({ userId: "ana", groups: ["from-token"], roles: ["webpubsub.joinLeaveGroup"] });
 
   assert.equal(client.userId, "bob");
@@ -157,9 +139,9 @@ test("connect may set user, groups, roles and state", async (t) => {
 
 test("what connect leaves out stays as the token has it", async (t) => {
   const token = { userId: "ana", groups: ["g"], roles: ["webpubsub.joinLeaveGroup"] };
-  const silent = freshHub(t); // without a handler for it, the package answers 200 with nothing
-  const empty = freshHub(t, { handleConnect: (_request, response) => response.success() });
-  const nulls = freshHub(t, { handleConnect: (_request, response) => response.success({ groups: [] }) });
+  const silent = handledHub(t); // without a handler for it, the package answers 200 with nothing
+  const empty = handledHub(t, { handleConnect: (_request, response) => response.success() });
+  const nulls = handledHub(t, { handleConnect: (_request, response) => response.success({ groups: [] }) });
   for (const hub of [silent, empty, nulls]) {
     const client = await hub.json(token);
     assert.equal(client.userId, "ana");
@@ -169,7 +151,7 @@ test("what connect leaves out stays as the token has it", async (t) => {
 });
 
 test("an empty list of roles takes all roles away", async (t) => {
-  const hub = freshHub(t, { handleConnect: (_request, response) => response.success({ roles: [] }) });
+  const hub = handledHub(t, { handleConnect: (_request, response) => response.success({ roles: [] }) });
   const client = await hub.json({ roles: ["webpubsub.joinLeaveGroup"] });
   assert.equal((await client.ask({ type: "joinGroup", group: "g", ackId: 1 })).error.name, "Forbidden");
 });
@@ -177,7 +159,7 @@ test("an empty list of roles takes all roles away", async (t) => {
 test("connect may refuse: its status and words reach the client, and no connection comes to be", async (t) => {
   const { disconnected, handlers } = listening();
   const handleConnect = ({ queries }, response) => response.fail(Number(queries.status[0]), "you are not on the list");
-  const hub = freshHub(t, { ...handlers, handleConnect });
+  const hub = handledHub(t, { ...handlers, handleConnect });
   for (const status of [400, 401]) {
     const refusal = await refusedUpgrade(`${await hub.url({ userId: "ana" })}&status=${status}`);
     assert.equal(refusal.status, status);
@@ -188,38 +170,38 @@ test("connect may refuse: its status and words reach the client, and no connecti
 });
 
 test("connect may choose among the subprotocols that are offered", async (t) => {
-  const custom = freshHub(t, { handleConnect: (_request, response) => response.success({ subprotocol: "chat.v2" }) });
-  const simple = await custom.with(["chat.v1", "chat.v2", JSON_PROTOCOL]); // a simple client then
+  const custom = handledHub(t, { handleConnect: (_request, response) => response.success({ subprotocol: "chat.v2" }) });
+  const simple = await custom.offering(["chat.v1", "chat.v2", JSON_PROTOCOL]); // a simple client then
   assert.equal(simple.socket.protocol, "chat.v2");
   await custom.service.sendToAll("plain", { contentType: "text/plain" });
   assert.equal(await simple.next(), "plain");
 
-  const ours = freshHub(t, { handleConnect: (_request, response) => response.success({ subprotocol: JSON_PROTOCOL }) });
-  const json = await ours.with(["chat.v1", JSON_PROTOCOL]);
+  const ours = handledHub(t, { handleConnect: (_request, response) => response.success({ subprotocol: JSON_PROTOCOL }) });
+  const json = await ours.offering(["chat.v1", JSON_PROTOCOL]);
   assert.equal(json.socket.protocol, JSON_PROTOCOL);
   assert.equal((await json.nextJson()).event, "connected");
 
-  const confused = freshHub(t, { handleConnect: (_request, response) => response.success({ subprotocol: "not.offered" }) });
+  const confused = handledHub(t, { handleConnect: (_request, response) => response.success({ subprotocol: "not.offered" }) });
   assert.equal((await refusedUpgrade(await confused.url(), undefined, "chat.v1")).status, 500);
 });
 
 test("strangers may connect where the hub says so, and the handler names them", async (t) => {
   const handleConnect = (_request, response) => response.success({ userId: "guest" });
-  const hub = freshHub(t, { handleConnect }, OPEN_HUB);
+  const hub = handledHub(t, { handleConnect }, OPEN_HUB);
   const bare = new URL(await hub.url());
   bare.searchParams.delete("access_token");
   const client = await connectJson(bare.href);
   t.after(() => client.close());
   assert.equal(client.userId, "guest");
 
-  const closed = freshHub(t, { handleConnect });
+  const closed = handledHub(t, { handleConnect });
   const refusal = await refusedUpgrade(bare.href.replace(`/${OPEN_HUB}`, `/${closed.name}`));
   assert.equal(refusal.status, 401);
 });
 
 test("connected and disconnected are told, with the reason", async (t) => {
   const { connected, disconnected, handlers } = listening();
-  const hub = freshHub(t, handlers);
+  const hub = handledHub(t, handlers);
   const client = await hub.json({ userId: "ana" });
   const { context } = await connected.next();
   assert.deepEqual([context.connectionId, context.userId, context.hub], [client.connectionId, "ana", hub.name]);
@@ -237,7 +219,7 @@ test("connected and disconnected are told, with the reason", async (t) => {
 
 test("each request names its event, its source and its connection, signed with both keys", async (t) => {
   const { disconnected, handlers } = listening();
-  const hub = freshHub(t, handlers);
+  const hub = handledHub(t, handlers);
   const client = await hub.json({ userId: "ana maría" });
   await raise(client, 1, "order");
   await client.close();
@@ -268,7 +250,7 @@ test("each request names its event, its source and its connection, signed with b
 test("a user event carries text, JSON and bytes, and its reply comes before the ack", async (t) => {
   const handleUserEvent = ({ data, dataType }, response) =>
     response.success(dataType === "json" ? JSON.stringify({ got: data }) : data, dataType);
-  const client = await freshHub(t, { handleUserEvent }).json();
+  const client = await handledHub(t, { handleUserEvent }).json();
   const cases = [
     [["e", "grüße", "text"], { dataType: "text", data: "grüße" }],
     [["e", { n: [1, null] }, "json"], { dataType: "json", data: { got: { n: [1, null] } } }],
@@ -283,7 +265,7 @@ test("a user event carries text, JSON and bytes, and its reply comes before the 
 });
 
 test("a success without data sends nothing but the ack", async (t) => {
-  const client = await freshHub(t, listening().handlers).json();
+  const client = await handledHub(t, listening().handlers).json();
   const { reply, ack } = await raise(client, 1, "e");
   assert.equal(reply, undefined);
   assert.equal(ack.success, true);
@@ -297,7 +279,7 @@ test("state that a user event sets comes back with the next one", async (t) => {
     response.setState("count", count);
     response.success();
   };
-  const hub = freshHub(t, { handleUserEvent });
+  const hub = handledHub(t, { handleUserEvent });
   const [one, two] = [await hub.json(), await hub.json()];
   for (const [at, client] of [one, one, two, one].entries()) await raise(client, at + 1, "e");
   assert.deepEqual(await counts.take(4), [1, 2, 1, 3]);
@@ -305,7 +287,7 @@ test("state that a user event sets comes back with the next one", async (t) => {
 
 test("cookies of the handler come back to it, for their connection alone", async (t) => {
   const handleUserEvent = (request, response) => response.success();
-  const hub = freshHub(t, { handleUserEvent });
+  const hub = handledHub(t, { handleUserEvent });
   upstream.giveCookies(hub.name, ({ headers }) => `node=${headers["ce-connectionid"]}; Path=/; HttpOnly`);
   const clients = [await hub.json(), await hub.json()];
   for (const client of clients) await raise(client, 1, "e");
@@ -315,7 +297,7 @@ test("cookies of the handler come back to it, for their connection alone", async
 
 test("an event that the handler refuses fails with its ack, and the connection stays", async (t) => {
   const handleUserEvent = ({ data }, response) => (data === "good" ? response.success() : response.fail(400, "bad"));
-  const client = await freshHub(t, { handleUserEvent }).json();
+  const client = await handledHub(t, { handleUserEvent }).json();
   const { ack } = await raise(client, 1, "e", "bad");
   assert.equal(ack.success, false);
   assert.equal(ack.error.name, "InternalServerError");
@@ -329,7 +311,7 @@ test("an event that fails for a moment is tried again, and what follows it waits
     attempts.push(data);
     return attempts.length === 1 ? response.fail(500, "not now") : response.success();
   };
-  const client = await freshHub(t, { handleUserEvent }).json();
+  const client = await handledHub(t, { handleUserEvent }).json();
   client.send({ ...event("e", "first"), ackId: 1 });
   client.send({ ...event("e", "second"), ackId: 2 });
   assert.deepEqual([await client.nextJson(), await client.nextJson()].map(({ ackId, success }) => [ackId, success]), [[1, true], [2, true]]);
@@ -345,7 +327,7 @@ test("events of one connection stay in order, each sent once the one before is a
     // Later ones are answered faster, so that only waiting keeps the order.
     setTimeout(() => ((open -= 1), response.success(data, "text")), Math.max(0, 20 - data));
   };
-  const client = await freshHub(t, { handleUserEvent }).json();
+  const client = await handledHub(t, { handleUserEvent }).json();
   const count = 50;
   for (let n = 1; n <= count; n += 1) client.send({ ...event("e", `${n}`), ackId: n });
   const expected = Array.from({ length: count }, (_, at) => at + 1);
@@ -361,7 +343,7 @@ test("events of one connection stay in order, each sent once the one before is a
 test("a slow handler of one connection delays no other connection, nor the slow one's messages", async (t) => {
   const waiting = new Inbox("slow event");
   const handleUserEvent = ({ data }, response) => (data === "slow" ? waiting.push(response) : response.success());
-  const hub = freshHub(t, { handleUserEvent });
+  const hub = handledHub(t, { handleUserEvent });
   const [slow, quick] = [await hub.json(), await hub.json()];
   slow.send({ ...event("e", "slow"), ackId: 1 });
   const response = await waiting.next();
@@ -377,7 +359,7 @@ test("a slow handler of one connection delays no other connection, nor the slow 
 test("a simple client's frames are the event «message», and the reply is a frame", async (t) => {
   const { users, handlers } = listening();
   const handleUserEvent = (request, response) => (users.push(request), response.success(request.data, request.dataType));
-  const client = await freshHub(t, { ...handlers, handleUserEvent }).simple({ userId: "ana" });
+  const client = await handledHub(t, { ...handlers, handleUserEvent }).simple({ userId: "ana" });
   client.socket.send("grüße");
   assert.equal(await client.next(), "grüße");
   client.socket.send(Buffer.of(0, 255));
@@ -388,14 +370,14 @@ test("a simple client's frames are the event «message», and the reply is a fra
 
 test("a simple client whose event fails is closed with 1011", async (t) => {
   const handleUserEvent = (_request, response) => response.fail(400, "no");
-  const client = await freshHub(t, { handleUserEvent }).simple();
+  const client = await handledHub(t, { handleUserEvent }).simple();
   client.socket.send("x");
   assert.equal((await client.end()).code, 1011);
 });
 
 test("a recovered connection tells neither connected nor disconnected", async (t) => {
   const { connects, connected, disconnected, users, handlers } = listening();
-  const hub = freshHub(t, handlers);
+  const hub = handledHub(t, handlers);
   const url = await hub.url({ userId: "ana" });
   const first = await connectReliable(url);
   await connected.next();
@@ -410,7 +392,7 @@ test("a recovered connection tells neither connected nor disconnected", async (t
 });
 
 test("metadata of a message travels to the handler", async (t) => {
-  const hub = freshHub(t, listening().handlers);
+  const hub = handledHub(t, listening().handlers);
   const client = await hub.json();
   client.send({ ...event("traced"), ackId: 1, metadata: { "Trace-Id": "abc 1" } });
   assert.equal((await client.nextJson()).success, true);

@@ -15,10 +15,7 @@ before(async () => {
   sdk = new Sdk("js", server);
 });
 
-after(async () => {
-  await sdk?.close();
-  await server?.stop();
-});
+after(() => Promise.all([sdk?.close(), server?.stop()]));
 
 let hubs = 0;
 

@@ -13,10 +13,7 @@ before(async () => {
   sdk = new Sdk("python", server);
 });
 
-after(async () => {
-  await sdk?.close();
-  await server?.stop();
-});
+after(() => Promise.all([sdk?.close(), server?.stop()]));
 
 let hubs = 0;
 
@@ -134,6 +131,50 @@ test("roles of the token let a client join, and their absence does not", async (
   const [member, stranger] = [await json({ roles: ["webpubsub.joinLeaveGroup.g"] }), await json()];
   assert.equal((await member.ask({ type: "joinGroup", group: "g", ackId: 1 })).success, true);
   assert.equal((await stranger.ask({ type: "joinGroup", group: "g", ackId: 1 })).error.name, "Forbidden");
+});
+
+test("permissions are granted, checked and revoked, for a group and for all", async (t) => {
+  const { service, json } = freshHub(t);
+  const client = await json();
+  for (const target of [{ target_name: "g" }, {}]) {
+    for (const permission of ["joinLeaveGroup", "sendToGroup"]) {
+      const question = [permission, client.connectionId, target];
+      assert.equal(await service.has_permission(...question), false);
+      await service.grant_permission(...question);
+      assert.equal(await service.has_permission(...question), true);
+      await service.revoke_permission(...question);
+      assert.equal(await service.has_permission(...question), false);
+    }
+  }
+});
+
+test("list_connections pages through a group", async (t) => {
+  const { service, json } = freshHub(t);
+  const members = [];
+  for (const user_id of ["ana", undefined, "bob"]) {
+    const { connectionId } = await json({ user_id, groups: ["g h/ü"] });
+    members.push([connectionId, user_id ?? null]);
+  }
+  members.sort(([a], [b]) => (a < b ? -1 : 1));
+  assert.deepEqual(await service.list_connections({ group: "g h/ü" }), [members]);
+  const pages = [members.slice(0, 2), members.slice(2)];
+  assert.deepEqual(await service.list_connections({ group: "g h/ü", maxpagesize: 2 }), pages);
+  assert.deepEqual(await service.list_connections({ group: "g h/ü", top: 1 }), [members.slice(0, 1)]);
+});
+
+test("a filter goes along with the sends", async (t) => {
+  const { service, json } = freshHub(t);
+  const [ana, bob] = [await json({ user_id: "ana", groups: ["g"] }), await json({ user_id: "bob", groups: ["g"] })];
+  const options = { filter: "userId eq 'ana'" };
+  await service.send_to_all("all", options);
+  await service.send_to_group("g", "group", options);
+  await service.send_to_user("ana", "user", options);
+  await service.send_to_user("bob", "not for bob", options);
+  await service.send_to_all("last", {});
+  await assertReceives(ana, { data: "all" });
+  await assertReceives(ana, { from: "group", data: "group" });
+  for (const data of ["user", "last"]) await assertReceives(ana, { data });
+  await assertReceives(bob, { data: "last" });
 });
 
 test("a refusal reaches the caller with its code and its sentence", async (t) => {

@@ -14,7 +14,15 @@ async function carryOut({ hub, group, name, args }) {
   // No retries: a suite must see the first answer, not the third.
   const service = new WebPubSubServiceClient(connectionString, hub, { retryOptions: { maxRetries: 0 } });
   const target = group === undefined ? service : service.group(group);
-  return (await target[name](...args)) ?? null;
+  const value = await target[name](...args);
+  return value?.byPage ? pages(value) : (value ?? null);
+}
+
+/** A paged result as a list of its pages. */
+async function pages(paged) {
+  const all = [];
+  for await (const page of paged.byPage()) all.push(page);
+  return all;
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -10,6 +10,7 @@ import os
 import sys
 
 from azure.core.exceptions import HttpResponseError
+from azure.core.paging import ItemPaged
 from azure.messaging.webpubsubservice import WebPubSubServiceClient
 
 CONNECTION_STRING = os.environ["WEBPUBSUB_CONNECTION_STRING"]
@@ -23,7 +24,13 @@ def carry_out(hub, name, args):
     *positional, keywords = args
     # No retries: a suite must see the first answer, not the third.
     with WebPubSubServiceClient.from_connection_string(CONNECTION_STRING, hub, retry_total=0) as service:
-        return getattr(service, name)(*positional, **keywords)
+        value = getattr(service, name)(*positional, **keywords)
+        return pages(value) if isinstance(value, ItemPaged) else value
+
+
+def pages(paged):
+    """A paged result as a list of its pages, each of `[connection id, user id]`."""
+    return [[[member.connection_id, member.user_id] for member in page] for page in paged.by_page()]
 
 
 for line in sys.stdin:

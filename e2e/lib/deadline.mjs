@@ -25,3 +25,6 @@ export async function eventually(what, probe) {
     if (performance.now() > deadline) throw new Error(`not within ${PATIENCE_MS} ms: ${what}`);
   }
 }
+
+/** Resolves `ms` from now. Only for lifetimes and windows, where time itself is what a test waits for. */
+export const passingOf = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
