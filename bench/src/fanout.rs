@@ -168,7 +168,7 @@ impl Crowd {
                 let group = (it.client % groups) as u64;
                 for sweep in it.before..it.after {
                     let number = sweep * groups as u64 + group;
-                    histogram.record(now.saturating_sub(due(number)), 1);
+                    histogram.record(now.saturating_sub(due(number)));
                 }
                 owed = owed.saturating_sub(it.after - it.before);
             })?;

@@ -19,12 +19,19 @@ impl Histogram {
         Self { counts: vec![0; (64 * STEPS) as usize], total: 0, max: 0 }
     }
 
-    /// Counts one value, `times` times.
-    pub fn record(&mut self, value: Duration, times: u64) {
+    /// Counts one value.
+    pub fn record(&mut self, value: Duration) {
         let nanos = u64::try_from(value.as_nanos()).unwrap_or(u64::MAX);
-        self.counts[bucket(nanos)] += times;
-        self.total += times;
+        self.counts[bucket(nanos)] += 1;
+        self.total += 1;
         self.max = self.max.max(nanos);
+    }
+
+    /// Adds what another one has counted.
+    pub fn merge(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(own, more)| *own += more);
+        self.total += other.total;
+        self.max = self.max.max(other.max);
     }
 
     /// The value that this share (0 to 1) of all values does not exceed.
@@ -38,11 +45,6 @@ impl Histogram {
             }
         }
         Duration::from_nanos(self.max)
-    }
-
-    /// How many values there are.
-    pub fn total(&self) -> u64 {
-        self.total
     }
 }
 
@@ -70,7 +72,7 @@ mod tests {
     #[test]
     fn quantiles_are_within_two_percent() {
         let mut histogram = Histogram::new();
-        (1..=100_000).for_each(|micros| histogram.record(Duration::from_micros(micros), 1));
+        (1..=100_000).for_each(|micros| histogram.record(Duration::from_micros(micros)));
         for share in [0.5, 0.99, 0.999] {
             let exact = 100_000.0 * share * 1e3;
             let found = histogram.quantile(share).as_nanos() as f64;

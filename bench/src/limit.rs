@@ -12,6 +12,8 @@ use anyhow::{Context, Result, ensure};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
 
+use crate::ring::Ring;
+
 /// The hello of a publisher; any other number is a subscriber's group.
 pub const PUBLISHER: u32 = u32::MAX;
 /// What a hello is answered with.
@@ -27,6 +29,8 @@ pub enum Mode {
     Write,
     /// All that has been published to a group since the last turn is written at once.
     Batch,
+    /// The same, with all writes of a turn handed to the kernel together.
+    Ring,
 }
 
 /// A publish to `group` of a frame of `frame` bytes, itself `length` bytes long.
@@ -46,6 +50,7 @@ struct Limit {
     groups: Vec<Vec<TcpStream>>,
     filler: Vec<u8>,
     scratch: Vec<u8>,
+    ring: Option<Ring>,
 }
 
 struct Talker {
@@ -69,6 +74,7 @@ pub fn serve(address: SocketAddr, mode: Mode) -> Result<()> {
         groups: Vec::new(),
         filler: vec![b'x'; FILLER],
         scratch: vec![0; 1 << 16],
+        ring: (mode == Mode::Ring).then(Ring::new).transpose()?,
     };
     let mut events: Vec<epoll::Event> = Vec::with_capacity(1024);
     let mut publishes = Vec::new();
@@ -167,7 +173,11 @@ impl Limit {
             joined[group] += frame;
         }
         for group in order {
-            write_all(&mut self.groups[group], &self.filler[..joined[group]]);
+            let bytes = &self.filler[..joined[group]];
+            match &mut self.ring {
+                Some(ring) => ring.send(&self.groups[group], bytes)?,
+                None => write_all(&mut self.groups[group], bytes),
+            }
         }
         Ok(())
     }

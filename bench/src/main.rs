@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `link`, `websocket`, `swarm` | the clients |
 //! | `fanout`, `histogram`, `statistics` | publishing and measuring |
-//! | `limit` | the yardstick: a server that only writes |
+//! | `limit`, `ring` | the yardstick: a server that only writes |
 //! | `process`, `targets` | the servers that are measured |
 //! | `scenarios` | what is measured |
 //! | `report` | tables |
@@ -21,6 +21,7 @@ mod link;
 mod options;
 mod process;
 mod report;
+mod ring;
 mod scenarios;
 mod statistics;
 mod swarm;
@@ -44,6 +45,7 @@ fn main() -> Result<()> {
         let mode = match mode.as_str() {
             "write" => Mode::Write,
             "batch" => Mode::Batch,
+            "ring" => Mode::Ring,
             other => bail!("no such mode: {other}"),
         };
         return limit::serve(address.parse().context("not an address")?, mode);

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::{crowd, traffic};
 use crate::fanout::{Crowd, Outgoing};
+use crate::histogram::Histogram;
 use crate::link::Route;
 use crate::options::Options;
 use crate::report::{Report, Table};
@@ -18,8 +19,10 @@ use crate::targets::tidings::Tidings;
 const CONNECTIONS: usize = 1_000;
 const PAYLOAD: usize = 1024;
 const REASON: &[u8] = b"The outbound message queue is full.";
-/// More than queue and socket buffers hold.
-const ENOUGH_BYTES: f64 = 16e6;
+/// Seconds after which the slow receivers must be closed.
+const CLOSED_WITHIN: u32 = 60;
+/// Seconds of the same traffic before they stop reading.
+const BEFORE: u32 = 5;
 
 #[derive(Default)]
 struct Measured {
@@ -85,12 +88,22 @@ fn measure(
     let traffic = traffic(&server, PAYLOAD, 1);
     let saturation = crowd.saturate(&traffic, 16, options.span())?.rate();
     let rate = saturation / 2.0 / connections as f64;
-    let span = Duration::from_secs_f64(ENOUGH_BYTES / (rate * traffic.unit as f64));
-    let (_, before) = crowd.pace(&traffic, rate, span.min(Duration::from_secs(15)), 0)?;
+    let slice = Duration::from_secs(1);
+    let mut before = Histogram::new();
+    for _ in 0..BEFORE {
+        before.merge(&crowd.pace(&traffic, rate, slice, 0)?.1);
+    }
     let resident = system::resident(server.pid())?;
     (0..deaf).try_for_each(|index| crowd.swarm.ignore(index))?;
-    let (_, during) = crowd.pace(&traffic, rate, span.min(Duration::from_secs(15)), deaf)?;
-    let grown = system::resident(server.pid())?.saturating_sub(resident);
+    let mut during = Histogram::new();
+    let mut grown = 0;
+    for _ in 0..CLOSED_WITHIN {
+        during.merge(&crowd.pace(&traffic, rate, slice, deaf)?.1);
+        grown = grown.max(system::resident(server.pid())?.saturating_sub(resident));
+        if server.slow_closes()? >= deaf as u64 {
+            break;
+        }
+    }
     let mut told = 0;
     let mut closed = 0;
     for index in 0..deaf {

@@ -25,6 +25,10 @@ pub(super) fn batch(lab: &Lab) -> Result<Box<dyn Server>> {
     start(lab, "batch")
 }
 
+pub(super) fn ring(lab: &Lab) -> Result<Box<dyn Server>> {
+    start(lab, "ring")
+}
+
 fn start(lab: &Lab, mode: &str) -> Result<Box<dyn Server>> {
     let address = free_address()?;
     let mut command = Command::new(env::current_exe()?);

@@ -48,9 +48,10 @@ pub struct Target {
 }
 
 /// Every kind of server, the yardsticks first.
-pub const ALL: [Target; 8] = [
+pub const ALL: [Target; 9] = [
     Target { name: LIMIT_WRITE, start: limit::write, is_peer: false },
     Target { name: LIMIT_BATCH, start: limit::batch, is_peer: false },
+    Target { name: "io_uring limit", start: limit::ring, is_peer: false },
     Target { name: TIDINGS, start: tidings::json, is_peer: false },
     Target { name: "tidings (simple client)", start: tidings::simple, is_peer: false },
     Target { name: "nats-server", start: nats::start, is_peer: true },

@@ -1,7 +1,8 @@
 //! The server of this repository, as `tidings dev` starts it.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,8 @@ const SUBPROTOCOL: &str = "json.webpubsub.azure.v1";
 const PUBLISHER: &str = "publisher";
 /// Longer than any measurement: a ping is no message, and would be counted as a part of one.
 const KEEP_ALIVE_SECONDS: &str = "3600";
+
+const SLOW_CLOSES: &str = "tidings_gateway_slow_closes_total";
 
 /// A running server.
 pub struct Tidings {
@@ -88,9 +91,17 @@ impl Tidings {
         Self { tls: true, ..self }
     }
 
-    /// The address of its metrics.
-    pub fn admin(&self) -> SocketAddr {
-        self.admin
+    /// How many slow receivers it has closed so far.
+    pub fn slow_closes(&self) -> Result<u64> {
+        let mut stream = TcpStream::connect(self.admin)?;
+        let request =
+            format!("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.admin);
+        stream.write_all(request.as_bytes())?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        let line = text.lines().find(|line| line.starts_with(SLOW_CLOSES));
+        let value = line.and_then(|line| line.rsplit(' ').next()).context("no such metric")?;
+        Ok(value.trim().parse()?)
     }
 
     /// The request that opens a connection of `user`.
