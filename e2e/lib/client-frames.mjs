@@ -1,13 +1,13 @@
-// Reads what a WebSocket client says on the wire, for a proxy that listens in: the request line of
-// its upgrade, then its masked text frames (RFC 6455, section 5). Fragments and compression are not
-// understood, since no client under test uses them here.
+// Reads what a WebSocket client says on the wire, for a proxy that listens in: its masked text frames
+// (RFC 6455, section 5). Fragments and compression are not understood, since no client under test
+// uses them here.
 
 const HEAD_END = "\r\n\r\n";
 
 export class ClientFrames {
   #buffer = Buffer.alloc(0);
   #onText;
-  requestLine;
+  #inFrames = false;
 
   /** @param {(text: string) => void} onText called for each whole text frame */
   constructor(onText) {
@@ -16,14 +16,14 @@ export class ClientFrames {
 
   push(bytes) {
     this.#buffer = Buffer.concat([this.#buffer, bytes]);
-    if (this.requestLine === undefined && !this.#takeHead()) return;
+    if (!this.#inFrames && !this.#takeHead()) return;
     while (this.#takeFrame());
   }
 
   #takeHead() {
     const end = this.#buffer.indexOf(HEAD_END);
     if (end < 0) return false;
-    this.requestLine = this.#buffer.subarray(0, this.#buffer.indexOf("\r\n")).toString();
+    this.#inFrames = true;
     this.#buffer = this.#buffer.subarray(end + HEAD_END.length);
     return true;
   }

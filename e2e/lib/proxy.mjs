@@ -27,11 +27,11 @@ class Link {
   constructor(client, server, onText) {
     this.client = client;
     this.server = server;
-    this.said = new ClientFrames(onText);
+    const said = onText && new ClientFrames(onText);
     client.on("data", (bytes) => {
       if (this.#silent || server.destroyed) return;
       server.write(bytes);
-      this.said.push(bytes);
+      said?.push(bytes);
     });
     server.on("data", (bytes) => this.#toClient(bytes));
     for (const socket of [client, server]) {
@@ -93,15 +93,19 @@ export class Proxy {
 
   /**
    * @param {string} target the server's URL; only host and port count
-   * @param {{onLink?: (link: Link) => void, onText?: (text: string, link: Link) => void}} watch what
-   *   to do with each new connection, and with each text frame of a client (plain HTTP only)
+   * @param {{onLink?: (link: Link) => void, onText?: (text: string) => void, onRefused?: () => void}}
+   *   watch what to do with each new connection, with each text frame of a client (plain HTTP only)
+   *   and when a connection is turned away
    */
-  static async start(target, { onLink = () => {}, onText = () => {} } = {}) {
+  static async start(target, { onLink = () => {}, onText, onRefused = () => {} } = {}) {
     const proxy = new Proxy();
     const { hostname, port } = new URL(target);
     proxy.#listener = net.createServer((client) => {
-      if (proxy.down) return client.resetAndDestroy();
-      const link = new Link(client, net.connect(Number(port), hostname), (text) => onText(text, link));
+      if (proxy.down) {
+        client.resetAndDestroy();
+        return onRefused();
+      }
+      const link = new Link(client, net.connect(Number(port), hostname), onText);
       proxy.links.push(link);
       client.once("data", (bytes) => (proxy.recoveries += bytes.includes("awps_reconnection_token=") ? 1 : 0));
       onLink(link);
@@ -123,9 +127,13 @@ export class Proxy {
     return this.links.at(-1);
   }
 
-  /** Cuts all connections and ends. */
-  async close() {
+  /** Cuts all connections that there are. */
+  cutAll() {
     for (const link of this.links) link.cut();
+  }
+
+  async close() {
+    this.cutAll();
     this.#listener.close();
     await once(this.#listener, "close");
   }
