@@ -8,7 +8,7 @@ use std::any::Any;
 
 use gateway::{
     Audience, Close, ConnectionId, Gateway, GroupChange, HubId, Listed, Opening, Page, Publication,
-    Reservation, ShuttingDown, Target,
+    Reservation, ShuttingDown, Target, Variant,
 };
 
 /// All connections of the installation, as services see them. Cheap to clone.
@@ -47,8 +47,13 @@ impl Backplane {
     }
 
     /// Makes a reliable connection ready for another socket; see [`Gateway::recover`].
-    pub async fn recover(&self, hub: HubId, id: ConnectionId) -> Option<Reservation> {
-        self.local.recover(hub, id).await
+    pub async fn recover(
+        &self,
+        hub: HubId,
+        id: ConnectionId,
+        variant: Variant,
+    ) -> Option<Reservation> {
+        self.local.recover(hub, id, variant).await
     }
 
     /// Changes the groups of the connections of `target`; returns how many there were.

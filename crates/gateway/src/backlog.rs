@@ -54,6 +54,11 @@ impl Backlog {
         self.frames = self.chunks.front().map_or(0, |chunk| chunk.frames as usize);
     }
 
+    /// What waits, as whole frames; for a connection that nothing was ever written to.
+    pub(crate) fn into_chunks(self) -> impl Iterator<Item = Bytes> {
+        self.chunks.into_iter().map(|chunk| chunk.bytes)
+    }
+
     /// Writes until it is empty or the socket is full; returns the bytes written.
     pub(crate) fn write(
         &mut self,

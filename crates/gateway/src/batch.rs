@@ -7,8 +7,8 @@
 //! once, however many connections stand there: the fan-out loop touches no allocator, no lock and
 //! no reference count, and a flush is one `write` a connection.
 //!
-//! Invariant: a frame is appended to all its receivers before the next frame is begun. That is what
-//! lets a place remember only its newest child.
+//! A frame remembers where its newest appendings led, so that receivers of several wire forms may
+//! come in any order and still share their places.
 
 use bytes::{Bytes, BytesMut};
 
@@ -20,19 +20,33 @@ impl Place {
     pub(crate) const EMPTY: Self = Self(0);
 }
 
-/// One appending of one frame, to however many receivers.
-#[derive(Clone, Debug)]
+/// How many places a frame remembers; receivers of one publication stand at few.
+const REMEMBERED: usize = 8;
+
+/// One frame on its way to however many receivers of one turn.
+#[derive(Debug)]
 pub(crate) struct Stamped {
-    serial: u64,
     frame: Bytes,
+    /// The turn that the memory is about.
+    turn: u64,
+    /// Where an appending at a place led, by the place's last bits.
+    memory: [(u32, u32); REMEMBERED],
 }
+
+impl Stamped {
+    /// A frame that nobody has been given yet.
+    pub(crate) fn new(frame: Bytes) -> Self {
+        Self { frame, turn: 0, memory: NOTHING }
+    }
+}
+
+const NOTHING: [(u32, u32); REMEMBERED] = [(u32::MAX, 0); REMEMBERED];
 
 #[derive(Debug)]
 struct Node {
     parent: u32,
     frames: u32,
     bytes: usize,
-    newest_child: (u64, u32),
     frame: Bytes,
     joined: Option<Bytes>,
 }
@@ -41,36 +55,34 @@ struct Node {
 #[derive(Debug)]
 pub(crate) struct Batches {
     nodes: Vec<Node>,
-    serial: u64,
+    turn: u64,
     bytes: usize,
 }
 
 impl Batches {
     pub(crate) fn new() -> Self {
-        Self { nodes: vec![Node::root()], serial: 0, bytes: 0 }
-    }
-
-    /// Begins a frame.
-    pub(crate) fn stamp(&mut self, frame: Bytes) -> Stamped {
-        self.serial += 1;
-        Stamped { serial: self.serial, frame }
+        Self { nodes: vec![Node::root()], turn: 1, bytes: 0 }
     }
 
     /// The place of a connection that stands at `at` and is to receive `stamped` next.
-    pub(crate) fn append(&mut self, at: Place, stamped: &Stamped) -> Place {
-        let parent = &mut self.nodes[at.0 as usize];
-        if parent.newest_child.0 == stamped.serial {
-            return Place(parent.newest_child.1);
+    pub(crate) fn append(&mut self, at: Place, stamped: &mut Stamped) -> Place {
+        if stamped.turn != self.turn {
+            stamped.turn = self.turn;
+            stamped.memory = NOTHING;
         }
+        let memory = &mut stamped.memory[at.0 as usize % REMEMBERED];
+        if memory.0 == at.0 {
+            return Place(memory.1);
+        }
+        let parent = &self.nodes[at.0 as usize];
         let (frames, bytes) = (parent.frames + 1, parent.bytes + stamped.frame.len());
         let child = u32::try_from(self.nodes.len()).expect("a turn ends long before 2^32 places");
-        self.nodes[at.0 as usize].newest_child = (stamped.serial, child);
+        *memory = (at.0, child);
         self.bytes += bytes;
         self.nodes.push(Node {
             parent: at.0,
             frames,
             bytes,
-            newest_child: (0, 0),
             frame: stamped.frame.clone(),
             joined: None,
         });
@@ -118,20 +130,14 @@ impl Batches {
         self.nodes.clear();
         self.nodes.shrink_to(ORDINARY_NODES);
         self.nodes.push(Node::root());
+        self.turn += 1;
         self.bytes = 0;
     }
 }
 
 impl Node {
     fn root() -> Self {
-        Self {
-            parent: 0,
-            frames: 0,
-            bytes: 0,
-            newest_child: (0, 0),
-            frame: Bytes::new(),
-            joined: None,
-        }
+        Self { parent: 0, frames: 0, bytes: 0, frame: Bytes::new(), joined: None }
     }
 }
 
@@ -146,8 +152,8 @@ mod tests {
         let mut batches = Batches::new();
         let mut places = [Place::EMPTY; 3];
         for frame in ["one", "two"] {
-            let stamped = batches.stamp(Bytes::from_static(frame.as_bytes()));
-            places.iter_mut().for_each(|place| *place = batches.append(*place, &stamped));
+            let mut stamped = Stamped::new(Bytes::from_static(frame.as_bytes()));
+            places.iter_mut().for_each(|place| *place = batches.append(*place, &mut stamped));
         }
         assert!(places.iter().all(|place| *place == places[0]));
         let first = batches.joined(places[0]).0.as_ptr();
@@ -155,11 +161,35 @@ mod tests {
     }
 
     #[test]
+    fn receivers_of_two_wire_forms_share_whatever_their_order() {
+        let mut batches = Batches::new();
+        let mut places = [Place::EMPTY; 4];
+        for _ in 0..3 {
+            let mut forms =
+                ["text", "binary"].map(|form| Stamped::new(Bytes::from_static(form.as_bytes())));
+            for (index, place) in places.iter_mut().enumerate() {
+                *place = batches.append(*place, &mut forms[index % 2]);
+            }
+        }
+        assert_eq!((places[0], places[1]), (places[2], places[3]));
+        assert_ne!(places[0], places[1]);
+    }
+
+    #[test]
+    fn a_frame_may_go_on_in_the_next_turn() {
+        let mut batches = Batches::new();
+        let mut stamped = Stamped::new(Bytes::from_static(b"x"));
+        batches.append(Place::EMPTY, &mut stamped);
+        batches.clear();
+        let place = batches.append(Place::EMPTY, &mut stamped);
+        assert_eq!(batches.joined(place).0[..], *b"x");
+    }
+
+    #[test]
     fn a_single_frame_is_not_copied() {
         let mut batches = Batches::new();
         let frame = Bytes::from(vec![1, 2, 3]);
-        let stamped = batches.stamp(frame.clone());
-        let place = batches.append(Place::EMPTY, &stamped);
+        let place = batches.append(Place::EMPTY, &mut Stamped::new(frame.clone()));
         assert_eq!(batches.joined(place).0.as_ptr(), frame.as_ptr());
     }
 
@@ -175,10 +205,10 @@ mod tests {
             let mut expected = vec![Vec::new(); 5];
             for (number, receivers) in rounds.iter().enumerate() {
                 let text = format!("<{number}>");
-                let stamped = batches.stamp(Bytes::from(text.clone()));
+                let mut stamped = Stamped::new(Bytes::from(text.clone()));
                 for (index, receives) in receivers.iter().enumerate() {
                     if *receives {
-                        places[index] = batches.append(places[index], &stamped);
+                        places[index] = batches.append(places[index], &mut stamped);
                         expected[index].extend_from_slice(text.as_bytes());
                     }
                 }

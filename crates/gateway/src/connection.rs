@@ -10,7 +10,7 @@ use crate::batch::Place;
 use crate::id::{ConnectionId, HubId};
 use crate::publication::Variant;
 use crate::reader::Reader;
-use crate::replay::Replay;
+use crate::replay::{self, Replay};
 use crate::session::Session;
 use crate::transport::Transport;
 
@@ -74,6 +74,18 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// What may wait for this receiver. A reliable one is bounded by its replay buffer already, and
+    /// all of that may have to go out again at once.
+    pub(crate) fn limits(&self, queue: QueueLimits) -> QueueLimits {
+        match &self.replay {
+            None => queue,
+            Some(_) => QueueLimits {
+                bytes: queue.bytes + 2 * replay::MAX_BYTES,
+                frames: queue.frames + replay::MAX_MESSAGES,
+            },
+        }
+    }
+
     /// Writes `bytes` (whole frames) behind whatever still waits.
     pub(crate) fn write(&mut self, bytes: &Bytes, frames: u32, limits: QueueLimits) -> Written {
         let mut sent = 0;

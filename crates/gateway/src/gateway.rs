@@ -17,7 +17,7 @@ use crate::directory::{Directory, MAX_SHARDS, ShardSet};
 use crate::id::{ConnectionId, HubId};
 use crate::inbox::{Command, Delivery, GroupChange, Inbox, Listed, Opening, Page};
 use crate::metrics::Metrics;
-use crate::publication::Publication;
+use crate::publication::{Publication, Variant};
 use crate::session::Close;
 use crate::shard::{Shard, WAKER};
 use crate::transport::Socket;
@@ -153,12 +153,11 @@ impl Gateway {
     /// [`ShuttingDown`] when the engine has stopped.
     pub async fn open(&self, opening: Opening) -> Result<Reservation, ShuttingDown> {
         let id = opening.id;
-        let reservation = Reservation { links: Arc::clone(&self.0.links), id, open: true };
         let (reply, opened) = oneshot::channel();
         let inbox = &self.0.links.inboxes[usize::from(id.shard())];
         inbox.push(Command::Open(Box::new(opening), reply));
-        opened.await.map_err(|_| ShuttingDown)?;
-        Ok(reservation)
+        let generation = opened.await.map_err(|_| ShuttingDown)?;
+        Ok(Reservation { links: Arc::clone(&self.0.links), id, generation, open: true })
     }
 
     /// Publishes to every receiver of `target`. Returns when the shards have it, whatever the
@@ -175,14 +174,25 @@ impl Gateway {
     }
 
     /// Makes a reliable connection ready for another socket, which follows through the
-    /// [`Reservation`]. `None` when there is no such connection, or none that can be recovered. The
-    /// newest recovery wins: a socket that the connection still has is dropped.
-    pub async fn recover(&self, hub: HubId, id: ConnectionId) -> Option<Reservation> {
+    /// [`Reservation`]. `None` when there is no such connection, or none that can be recovered in
+    /// this wire form. The newest recovery wins: a socket that the connection still has is dropped,
+    /// and one of an earlier recovery that comes late is too.
+    pub async fn recover(
+        &self,
+        hub: HubId,
+        id: ConnectionId,
+        variant: Variant,
+    ) -> Option<Reservation> {
         let inbox = self.0.links.inboxes.get(usize::from(id.shard()))?;
         let (reply, recovered) = oneshot::channel();
-        inbox.push(Command::Recover { hub, id, reply });
-        let links = Arc::clone(&self.0.links);
-        recovered.await.ok()?.then_some(Reservation { links, id, open: true })
+        inbox.push(Command::Recover { hub, id, variant, reply });
+        let generation = recovered.await.ok()??;
+        Some(Reservation { links: Arc::clone(&self.0.links), id, generation, open: true })
+    }
+
+    /// Whether every shard runs.
+    pub fn is_running(&self) -> bool {
+        !self.0.links.inboxes.iter().any(Inbox::is_closed)
     }
 
     /// Changes the groups of the connections of `target`; returns how many there were.
@@ -323,6 +333,8 @@ pub struct ShuttingDown;
 pub struct Reservation {
     links: Arc<Links>,
     id: ConnectionId,
+    /// Which recovery, or the opening, this socket is for.
+    generation: u32,
     open: bool,
 }
 
@@ -330,7 +342,7 @@ impl Reservation {
     /// Hands the socket over to the connection's shard.
     pub fn attach(mut self, socket: Socket) {
         self.open = false;
-        self.inbox().push(Command::Attach(self.id, Box::new(socket)));
+        self.inbox().push(Command::Attach(self.id, self.generation, Box::new(socket)));
     }
 
     fn inbox(&self) -> &Inbox {

@@ -1,7 +1,7 @@
 //! What other threads ask of a shard.
 
 use std::any::Any;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
@@ -77,15 +77,18 @@ pub struct Listed {
 
 /// One request to a shard. Replies carry the number of connections concerned.
 pub(crate) enum Command {
-    Open(Box<Opening>, oneshot::Sender<()>),
-    Attach(ConnectionId, Box<Socket>),
+    /// Answered with the generation that the socket must be for.
+    Open(Box<Opening>, oneshot::Sender<u32>),
+    Attach(ConnectionId, u32, Box<Socket>),
     Abandon(ConnectionId),
     Publish(Arc<Delivery>),
-    /// Makes a reliable connection ready for another socket; answers whether it can be.
+    /// Makes a reliable connection ready for another socket; answers with the generation that it
+    /// must be for, if there can be one.
     Recover {
         hub: HubId,
         id: ConnectionId,
-        reply: oneshot::Sender<bool>,
+        variant: Variant,
+        reply: oneshot::Sender<Option<u32>>,
     },
     Regroup {
         target: Target,
@@ -124,18 +127,24 @@ pub(crate) enum Command {
 pub(crate) struct Inbox {
     queue: Mutex<Vec<Command>>,
     depth: AtomicUsize,
+    /// The shard has ended: whatever is pushed is dropped, and with it its reply.
+    closed: AtomicBool,
     waker: mio::Waker,
 }
 
 impl Inbox {
     pub(crate) fn new(waker: mio::Waker) -> Self {
-        Self { queue: Mutex::default(), depth: AtomicUsize::new(0), waker }
+        let (depth, closed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Self { queue: Mutex::default(), depth, closed, waker }
     }
 
     /// Adds a command and wakes the shard if it may be asleep.
     pub(crate) fn push(&self, command: Command) {
         let was_empty = {
             let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.is_closed() {
+                return;
+            }
             queue.push(command);
             self.depth.store(queue.len(), Ordering::Relaxed);
             queue.len() == 1
@@ -155,6 +164,20 @@ impl Inbox {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut *queue, commands);
         self.depth.store(0, Ordering::Relaxed);
+    }
+
+    /// Ends the queue with its shard. Those who wait for a reply learn it by losing it.
+    pub(crate) fn close(&self) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        // Set under the lock, so that no command slips in behind.
+        self.closed.store(true, Ordering::Relaxed);
+        self.depth.store(0, Ordering::Relaxed);
+        queue.clear();
+    }
+
+    /// Whether the shard has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// Whether REST calls should wait.

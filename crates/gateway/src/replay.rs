@@ -10,9 +10,9 @@ use bytes::Bytes;
 use kernel::Timestamp;
 
 /// Unacknowledged messages that a connection may have.
-const MAX_MESSAGES: usize = 1000;
+pub(crate) const MAX_MESSAGES: usize = 1000;
 /// Bytes of unacknowledged messages that a connection may have.
-const MAX_BYTES: usize = 16 << 20;
+pub(crate) const MAX_BYTES: usize = 16 << 20;
 
 /// Makes the whole frame of a message from the body that all receivers share and the sequence id
 /// that only one has.
@@ -27,7 +27,7 @@ pub(crate) struct Full;
 pub(crate) struct Replay {
     numbering: Numbering,
     next_sequence_id: u64,
-    /// Oldest first; sequence ids grow without gaps.
+    /// Oldest first; sequence ids grow.
     stored: VecDeque<Stored>,
     bytes: usize,
 }
@@ -44,16 +44,29 @@ impl Replay {
         Self { numbering, next_sequence_id: 1, stored: VecDeque::new(), bytes: 0 }
     }
 
-    /// Takes a message and returns its sequence id.
-    pub(crate) fn push(&mut self, body: &Bytes, expires: Option<Timestamp>) -> Result<u64, Full> {
-        if self.stored.len() >= MAX_MESSAGES || self.bytes + body.len() > MAX_BYTES {
-            return Err(Full);
+    /// Takes a message and returns its sequence id. What has outlived its time makes room first.
+    pub(crate) fn push(
+        &mut self,
+        now: Timestamp,
+        body: &Bytes,
+        expires: Option<Timestamp>,
+    ) -> Result<u64, Full> {
+        if !self.has_room(body.len()) {
+            self.stored.retain(|it| it.lives(now));
+            self.bytes = self.stored.iter().map(|it| it.body.len()).sum();
+            if !self.has_room(body.len()) {
+                return Err(Full);
+            }
         }
         let sequence_id = self.next_sequence_id;
         self.next_sequence_id += 1;
         self.bytes += body.len();
         self.stored.push_back(Stored { sequence_id, body: body.clone(), expires });
         Ok(sequence_id)
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        self.stored.len() < MAX_MESSAGES && self.bytes + bytes <= MAX_BYTES
     }
 
     /// The frame of a message under its number.
@@ -75,14 +88,24 @@ impl Replay {
 
     /// The frames to send again, in order, without what has outlived its time.
     pub(crate) fn unacknowledged(&self, now: Timestamp) -> impl Iterator<Item = Bytes> {
-        let wanted = move |it: &&Stored| it.expires.is_none_or(|expires| now < expires);
-        self.stored.iter().filter(wanted).map(|it| self.frame(&it.body, it.sequence_id))
+        self.stored
+            .iter()
+            .filter(move |it| it.lives(now))
+            .map(|it| self.frame(&it.body, it.sequence_id))
+    }
+}
+
+impl Stored {
+    fn lives(&self, now: Timestamp) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(5);
 
     fn numbered(body: &Bytes, sequence_id: u64) -> Bytes {
         format!("{}#{sequence_id}", String::from_utf8_lossy(body)).into()
@@ -96,7 +119,7 @@ mod tests {
     fn keeps_what_is_unacknowledged_under_its_number() {
         let mut replay = Replay::new(numbered);
         for body in ["a", "b", "c"] {
-            replay.push(&Bytes::from_static(body.as_bytes()), None).unwrap();
+            replay.push(NOW, &Bytes::from_static(body.as_bytes()), None).unwrap();
         }
         replay.acknowledge(2);
         assert_eq!(frames(&replay, 0), ["c#3"]);
@@ -104,7 +127,7 @@ mod tests {
         assert_eq!(frames(&replay, 0), ["c#3"], "an older acknowledgement changes nothing");
         replay.acknowledge(99);
         assert_eq!(frames(&replay, 0), [""; 0]);
-        assert_eq!(replay.push(&Bytes::from_static(b"d"), None), Ok(4));
+        assert_eq!(replay.push(NOW, &Bytes::from_static(b"d"), None), Ok(4));
         assert_eq!(replay.bytes, 1);
     }
 
@@ -112,8 +135,8 @@ mod tests {
     fn what_has_outlived_its_time_is_not_sent_again() {
         let mut replay = Replay::new(numbered);
         let body = Bytes::from_static(b"x");
-        replay.push(&body, Some(Timestamp::from_secs(10))).unwrap();
-        replay.push(&body, None).unwrap();
+        replay.push(NOW, &body, Some(Timestamp::from_secs(10))).unwrap();
+        replay.push(NOW, &body, None).unwrap();
         assert_eq!(frames(&replay, 9), ["x#1", "x#2"]);
         assert_eq!(frames(&replay, 10), ["x#2"]);
     }
@@ -122,14 +145,20 @@ mod tests {
     fn both_limits_hold_and_an_acknowledgement_makes_room() {
         let mut replay = Replay::new(numbered);
         let small = Bytes::from_static(b"x");
-        assert!((0..MAX_MESSAGES).all(|_| replay.push(&small, None).is_ok()));
-        assert_eq!(replay.push(&small, None), Err(Full));
+        assert!((0..MAX_MESSAGES).all(|_| replay.push(NOW, &small, None).is_ok()));
+        assert_eq!(replay.push(NOW, &small, None), Err(Full));
         replay.acknowledge(1);
-        assert!(replay.push(&small, None).is_ok());
+        assert!(replay.push(NOW, &small, None).is_ok());
+
+        let mut replay = Replay::new(numbered);
+        let past = Some(Timestamp::from_secs(4));
+        assert!((0..MAX_MESSAGES).all(|_| replay.push(NOW, &small, past).is_ok()));
+        assert_eq!(replay.push(NOW, &small, None), Ok(1001), "the expired make room");
+        assert_eq!(frames(&replay, 5).len(), 1);
 
         let mut replay = Replay::new(numbered);
         let half = Bytes::from(vec![0; MAX_BYTES / 2]);
-        assert!(replay.push(&half, None).is_ok() && replay.push(&half, None).is_ok());
-        assert_eq!(replay.push(&small, None), Err(Full));
+        assert!(replay.push(NOW, &half, None).is_ok() && replay.push(NOW, &half, None).is_ok());
+        assert_eq!(replay.push(NOW, &small, None), Err(Full));
     }
 }

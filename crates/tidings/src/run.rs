@@ -81,7 +81,7 @@ impl Running {
         let started = started(config, &ports, listening, &services)?;
 
         let ready = Arc::new(AtomicBool::new(true));
-        let admin = edge::admin::router(Arc::new(registry), readiness(&ready));
+        let admin = edge::admin::router(Arc::new(registry), readiness(&ready, &gateway));
         ports.serve(&tasks, tls.clone(), &services, admin, config.server.drain);
         if let Some(tls) = tls {
             tasks.spawn("certificates", tls.watch(CERTIFICATE_INTERVAL, tasks.token().clone()));
@@ -100,7 +100,12 @@ impl Running {
         self.ready.store(false, Ordering::Relaxed);
         let goodbye = Close::new(1001, "The server is shutting down.");
         let drained = tokio::time::timeout(patience, self.gateway.drain(goodbye));
-        let (drained, finished) = tokio::join!(drained, self.tasks.shutdown(patience));
+        // Listeners stop first; what the closing connections raise is still delivered, since the
+        // tasks are waited for only after them.
+        let begun = tokio::time::Instant::now();
+        self.tasks.token().cancel();
+        let drained = drained.await;
+        let finished = self.tasks.shutdown(patience.saturating_sub(begun.elapsed())).await;
         if drained.is_err() {
             tracing::warn!("some clients did not finish closing in time; their sockets are cut");
             self.gateway.stop();
@@ -113,11 +118,15 @@ impl Running {
     }
 }
 
-fn readiness(ready: &Arc<AtomicBool>) -> impl Fn() -> Result<(), String> + Clone + use<> {
-    let ready = Arc::clone(ready);
-    move || match ready.load(Ordering::Relaxed) {
-        true => Ok(()),
-        false => Err("shutting down".to_owned()),
+fn readiness(
+    ready: &Arc<AtomicBool>,
+    gateway: &Gateway,
+) -> impl Fn() -> Result<(), String> + Clone + use<> {
+    let (ready, gateway) = (Arc::clone(ready), gateway.clone());
+    move || match (ready.load(Ordering::Relaxed), gateway.is_running()) {
+        (false, _) => Err("shutting down".to_owned()),
+        (true, false) => Err("a part of the connection engine has ended".to_owned()),
+        (true, true) => Ok(()),
     }
 }
 
@@ -235,13 +244,17 @@ async fn watch_keys(store: Arc<KeyStore>, resources: Vec<Wired>) {
                 continue;
             }
         };
-        if seen.replace(counter) == Some(counter) {
+        if seen == Some(counter) {
             continue;
         }
+        let mut all_taken_over = true;
         for resource in &resources {
             if let Err(error) = resource.reload_keys(&store).await {
+                all_taken_over = false;
                 tracing::warn!(error = format!("{error:#}"), "cannot take over changed keys");
             }
         }
+        // A failure is tried again with the next tick, or a replaced key would stay in force.
+        seen = all_taken_over.then_some(counter);
     }
 }

@@ -73,7 +73,7 @@ pub async fn services(
         keys.remember_address(&resource.name, &listening.shown(resource)).await?;
         let service = Arc::new(webpubsub::Resource {
             name: resource.name.clone(),
-            hosts: resource.hosts.clone(),
+            hosts: hosts(resource),
             endpoints: listening.endpoints(resource),
             keys: KeyRing::new(keys.keys(resource).await?),
             origin: listening.authority(resource),
@@ -96,6 +96,12 @@ pub async fn services(
     // Services have paths such as "/:send", which an older syntax used for parameters.
     let router = Router::new().without_v07_checks().merge(web_pubsub.router()).fallback(nobodys);
     Ok(Services { router, resources })
+}
+
+/// The host names that pick a resource: its own, and those of its public endpoints.
+fn hosts(resource: &config::Resource) -> Vec<String> {
+    let public = resource.public_endpoints.iter().filter_map(|it| wire::Endpoint::parse(it).ok());
+    resource.hosts.iter().cloned().chain(public.map(|it| it.host().to_owned())).collect()
 }
 
 fn settings(hub: &config::Hub) -> HubSettings {

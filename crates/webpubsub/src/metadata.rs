@@ -3,6 +3,7 @@
 //! Source: the metadata rules of the public emulator; the feature is a preview of the service.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The longest key and value, and the most of both together, in bytes.
 const MAX_KEY: usize = 256;
@@ -10,18 +11,22 @@ const MAX_VALUE: usize = 1024;
 const MAX_TOTAL: usize = 8 * 1024;
 
 /// The metadata of a message; keys in lower case, since they are header names on some roads.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Metadata(BTreeMap<Box<str>, Box<str>>);
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Metadata {
+    pairs: BTreeMap<Box<str>, Box<str>>,
+    /// Keys and values together.
+    bytes: usize,
+}
 
 impl Metadata {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.pairs.is_empty()
     }
 
     /// The pairs, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (&**key, &**value))
+        self.pairs.iter().map(|(key, value)| (&**key, &**value))
     }
 
     /// Adds a pair, replacing an earlier one of the same key.
@@ -36,14 +41,21 @@ impl Metadata {
         if value.len() > MAX_VALUE {
             return Err("a metadata value has at most 1024 bytes");
         }
-        self.0.insert(key.to_ascii_lowercase().into(), value.into());
-        let total: usize = self.0.iter().map(|(key, value)| key.len() + value.len()).sum();
-        if total > MAX_TOTAL { Err("metadata has at most 8 KiB") } else { Ok(()) }
+        let replaced = self.pairs.insert(key.to_ascii_lowercase().into(), value.into());
+        let gone = replaced.map_or(0, |value| key.len() + value.len());
+        self.bytes = self.bytes + key.len() + value.len() - gone;
+        if self.bytes > MAX_TOTAL { Err("metadata has at most 8 KiB") } else { Ok(()) }
     }
 
     /// Whether a key is there already, ignoring case.
     pub fn contains(&self, key: &str) -> bool {
-        self.0.contains_key(&*key.to_ascii_lowercase())
+        self.pairs.contains_key(&*key.to_ascii_lowercase())
+    }
+}
+
+impl fmt::Debug for Metadata {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_map().entries(self.iter()).finish()
     }
 }
 

@@ -51,7 +51,7 @@ impl Resources {
     /// which is what development and a single-resource server want.
     ///
     /// # Errors
-    /// `NotFound` when several resources exist and none has this host; names the hosts there are.
+    /// `NotFound` when several resources exist and none has this host.
     pub fn pick(&self, host: Option<&str>) -> Result<&Arc<Resource>> {
         let host = host.map(without_port).unwrap_or_default();
         let matches =
@@ -62,13 +62,17 @@ impl Resources {
         if let [only] = &*self.0 {
             return Ok(only);
         }
+        // Which names there are is told to the operator only: strangers ask this, too.
         let hosts: Vec<&str> =
             self.0.iter().flat_map(|it| it.hosts.iter().map(String::as_str)).collect();
         let message = format!(
-            "No Web PubSub resource has the host name '{host}'. This server answers to: {}.",
-            hosts.join(", ")
+            "No Web PubSub resource of this server has the host name '{}'. Use the endpoint of the \
+             resource's connection string; behind a proxy, let it pass the header Host.",
+            host.escape_debug()
         );
-        Err(Error::new(ErrorKind::NotFound, "Error.NotFound", message).target("Host"))
+        Err(Error::new(ErrorKind::NotFound, "Error.NotFound", message)
+            .target("Host")
+            .context(format!("the host names of resources are: {}", hosts.join(", "))))
     }
 }
 
@@ -110,6 +114,7 @@ mod tests {
         let two = Resources::new([resource("a", "a.example.com"), resource("b", "b.example.com")]);
         assert_eq!(two.pick(Some("B.example.com:8443")).unwrap().name, "b");
         let error = two.pick(Some("c.example.com")).unwrap_err();
-        assert!(error.message().contains("a.example.com, b.example.com"), "{error}");
+        assert!(!error.message().contains("a.example.com"), "{error}");
+        assert!(error.operator_context().unwrap().contains("a.example.com, b.example.com"));
     }
 }

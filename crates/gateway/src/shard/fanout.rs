@@ -16,6 +16,41 @@ use crate::session::Close;
 /// A turn that would join more than this is written early.
 const HEAVY_TURN_BYTES: usize = 16 << 20;
 
+/// Capacity that is kept between publications.
+const ORDINARY_CROWD: usize = 32 * 1024;
+/// Frames of one publication that are remembered at once.
+const FRAMES_KEPT: usize = 16;
+
+/// What one publication has led to so far.
+#[derive(Default)]
+struct Round {
+    /// The frames made, newest last: one for each wire form, and for a reliable form one for each
+    /// sequence id, since receivers that joined together share their numbers.
+    stamps: Vec<(Variant, u64, Stamped)>,
+    deliveries: u64,
+    encodings: u64,
+    overflowed: Vec<Key>,
+}
+
+impl Round {
+    fn stamp(
+        &mut self,
+        variant: Variant,
+        sequence_id: u64,
+        frame: impl FnOnce() -> Bytes,
+    ) -> &mut Stamped {
+        let same = |it: &(Variant, u64, Stamped)| it.0 == variant && it.1 == sequence_id;
+        let index = self.stamps.iter().position(same).unwrap_or_else(|| {
+            if self.stamps.len() == FRAMES_KEPT {
+                self.stamps.remove(0);
+            }
+            self.stamps.push((variant, sequence_id, Stamped::new(frame())));
+            self.stamps.len() - 1
+        });
+        &mut self.stamps[index].2
+    }
+}
+
 impl Shard {
     /// Publishes on behalf of one of this shard's connections: here at once, to other shards that
     /// have members through their inboxes.
@@ -33,79 +68,72 @@ impl Shard {
     /// no lock, no allocation and no reference count per receiver.
     pub(super) fn deliver(&mut self, delivery: &Delivery, skip: Option<Key>) {
         let target = &delivery.target;
-        let named = target.audience.roll().err().and_then(|id| self.live_key(target.hub, id));
         let excluded: Vec<Key> =
             target.excluded.iter().filter_map(|id| self.ids.get(id).copied()).collect();
-        let wanted = |key: &Key| Some(*key) != skip && !excluded.contains(key);
-
-        // The frame of each wire form, begun when its first receiver turns up. For a reliable form
-        // it is that of one sequence id: receivers that joined together share their numbers.
-        let mut stamps: [Option<(u64, Stamped)>; Variant::LIMIT as usize] = Default::default();
-        let (mut deliveries, mut encodings) = (0, 0);
-        let mut overflowed = Vec::new();
-        let publication = &delivery.publication;
-        let Self { connections, batches, dirty, memberships, .. } = self;
-        let hand_over = |key: Key| {
-            let connection = &mut connections[key as usize];
-            if let Some(filter) = target.filter.as_deref()
-                && !admits(filter, key, connection, memberships)
-            {
-                return;
-            }
-            deliveries += 1;
-            let mut body = || {
-                let (frame, encoded_now) = publication.frame(connection.variant);
-                encodings += u64::from(encoded_now);
-                frame
-            };
-            let mut sequence_id = 0;
-            if let Some(replay) = &mut connection.replay {
-                match replay.push(body(), publication.expires()) {
-                    Ok(next) => sequence_id = next,
-                    Err(Full) => return overflowed.push(key),
-                }
-                if connection.phase == Phase::Detached {
-                    return;
-                }
-            }
-            let stamp = &mut stamps[connection.variant.index()];
-            if stamp.as_ref().is_none_or(|(numbered, _)| *numbered != sequence_id) {
-                let frame = match &connection.replay {
-                    Some(replay) => replay.frame(body(), sequence_id),
-                    None => body().clone(),
-                };
-                *stamp = Some((sequence_id, batches.stamp(frame)));
-            }
-            if let Some((_, stamped)) = stamp {
-                if connection.place == Place::EMPTY {
-                    dirty.push(key);
-                }
-                connection.place = batches.append(connection.place, stamped);
-            }
-        };
+        // Copied, so that a heavy turn can be written in between, which may end connections.
+        let mut keys = std::mem::take(&mut self.keys);
         match target.audience.roll() {
             Ok(roll) => {
-                let members = memberships.members(target.hub, roll);
-                members.iter().map(|member| member.key).filter(wanted).for_each(hand_over);
+                let members = self.memberships.members(target.hub, roll);
+                keys.extend(members.iter().map(|member| member.key));
             }
-            Err(_) => named.into_iter().filter(wanted).for_each(hand_over),
+            Err(id) => keys.extend(self.live_key(target.hub, id)),
         }
+        let mut round = Round::default();
+        for key in keys.drain(..) {
+            if Some(key) != skip && !excluded.contains(&key) {
+                self.hand_over(key, delivery, &mut round);
+                self.flush_if_heavy();
+            }
+        }
+        keys.shrink_to(ORDINARY_CROWD);
+        self.keys = keys;
         self.metrics.publications.inc();
-        self.metrics.encodings.inc_by(encodings);
-        self.metrics.deliveries.inc_by(deliveries);
-        for key in overflowed {
+        self.metrics.encodings.inc_by(round.encodings);
+        self.metrics.deliveries.inc_by(round.deliveries);
+        for key in round.overflowed {
             self.metrics.slow_closes.inc();
             self.close(key, &Close::new(1008, "The reliable message buffer is full."));
         }
     }
 
-    /// Queues one frame for one connection.
-    pub(super) fn send(&mut self, key: Key, frame: Bytes) {
-        let stamped = self.batches.stamp(frame);
-        self.send_stamped(key, &stamped);
+    fn hand_over(&mut self, key: Key, delivery: &Delivery, round: &mut Round) {
+        let Self { connections, batches, dirty, memberships, now, .. } = self;
+        let Some(connection) = connections.get_mut(key as usize) else { return };
+        if let Some(filter) = delivery.target.filter.as_deref()
+            && !admits(filter, key, connection, memberships)
+        {
+            return;
+        }
+        round.deliveries += 1;
+        let (body, encoded_now) = delivery.publication.frame(connection.variant);
+        round.encodings += u64::from(encoded_now);
+        let mut sequence_id = 0;
+        if let Some(replay) = &mut connection.replay {
+            match replay.push(*now, body, delivery.publication.expires()) {
+                Ok(next) => sequence_id = next,
+                Err(Full) => return round.overflowed.push(key),
+            }
+            if connection.phase == Phase::Detached {
+                return;
+            }
+        }
+        let stamped = round.stamp(connection.variant, sequence_id, || match &connection.replay {
+            Some(replay) => replay.frame(body, sequence_id),
+            None => body.clone(),
+        });
+        if connection.place == Place::EMPTY {
+            dirty.push(key);
+        }
+        connection.place = batches.append(connection.place, stamped);
     }
 
-    pub(super) fn send_stamped(&mut self, key: Key, stamped: &Stamped) {
+    /// Queues one frame for one connection.
+    pub(super) fn send(&mut self, key: Key, frame: Bytes) {
+        self.send_stamped(key, &mut Stamped::new(frame));
+    }
+
+    pub(super) fn send_stamped(&mut self, key: Key, stamped: &mut Stamped) {
         let Some(connection) = self.connections.get_mut(key as usize) else { return };
         if connection.place == Place::EMPTY {
             self.dirty.push(key);
@@ -132,7 +160,7 @@ impl Shard {
             }
             let (joined, frames) = self.batches.joined(place);
             writes += 1;
-            match connection.write(joined, frames, self.settings.queue) {
+            match connection.write(joined, frames, connection.limits(self.settings.queue)) {
                 Written::Bytes(count) => bytes_out += count,
                 Written::Overflow => self.close_slow(key),
                 Written::Failed => {

@@ -8,12 +8,13 @@ use mio::Token;
 use super::{Ready, SCRATCH_BYTES, Shard};
 use crate::audience::Roll;
 use crate::backlog::Backlog;
-use crate::batch::Place;
+use crate::batch::{Place, Stamped};
 use crate::connection::{Connection, Phase};
 use crate::frame;
 use crate::id::{ConnectionId, HubId};
 use crate::inbox::Opening;
 use crate::membership::Key;
+use crate::publication::Variant;
 use crate::reader::Reader;
 use crate::replay::Replay;
 use crate::session::{Close, Effect, Input};
@@ -49,9 +50,11 @@ enum Purpose {
 impl Shard {
     /// Registers a connection, before the client is told that its handshake succeeded: whatever is
     /// published from that moment on reaches it.
-    pub(super) fn open(&mut self, opening: Opening) {
+    /// Returns the generation that the socket must be for.
+    pub(super) fn open(&mut self, opening: Opening) -> u32 {
         let Opening { id, hub, user, groups, variant, keep_alive_secs, reliable, session } =
             opening;
+        let generation = self.next_generation();
         let connection = Connection {
             id,
             hub,
@@ -62,7 +65,7 @@ impl Shard {
             unanswered_pings: 0,
             deaf: false,
             paused: false,
-            generation: self.next_generation(),
+            generation,
             keep_alive_secs,
             transport: None,
             reader: Reader::default(),
@@ -91,17 +94,20 @@ impl Shard {
         if let Some(close) = self.draining.clone() {
             self.close(key, &close);
         }
+        generation
     }
 
-    /// Gives a registered connection its socket.
-    pub(super) fn attach(&mut self, id: ConnectionId, socket: Socket) {
+    /// Gives a registered connection its socket, unless a newer recovery has overtaken it.
+    pub(super) fn attach(&mut self, id: ConnectionId, generation: u32, socket: Socket) {
         let Some(&key) = self.ids.get(&id) else { return };
+        if self.connections[key as usize].generation != generation {
+            return;
+        }
         let mut transport = Transport::new(socket.tcp, socket.tls);
         if let Err(error) = transport.register(self.poll.registry(), Token(key as usize)) {
             tracing::error!(connection = %id, %error, "cannot watch the socket of a connection");
             return self.remove(key, "its socket could not be watched");
         }
-        self.detach(key);
         let connection = &mut self.connections[key as usize];
         connection.transport = Some(transport);
         match connection.phase {
@@ -121,10 +127,25 @@ impl Shard {
 
     /// Makes a reliable connection ready for another socket. One that it still has is dropped: the
     /// client would not ask if that one worked.
-    pub(super) fn recover(&mut self, hub: HubId, id: ConnectionId) -> bool {
-        let Some(key) = self.live_key(hub, id) else { return false };
+    /// Returns the generation that the new socket must be for.
+    pub(super) fn recover(
+        &mut self,
+        hub: HubId,
+        id: ConnectionId,
+        variant: Variant,
+    ) -> Option<u32> {
+        let key = self
+            .live_key(hub, id)
+            .filter(|key| self.connections[*key as usize].variant == variant)?;
         self.detach(key);
-        self.connections[key as usize].phase == Phase::Detached
+        let generation = self.next_generation();
+        let connection = &mut self.connections[key as usize];
+        if connection.phase != Phase::Detached {
+            return None;
+        }
+        connection.generation = generation;
+        self.set_alarm(key, RECOVERY_WINDOW, Purpose::Expire);
+        Some(generation)
     }
 
     /// Takes the socket from a reliable connection and gives it time to come back with another.
@@ -144,20 +165,22 @@ impl Shard {
         self.set_alarm(key, RECOVERY_WINDOW, Purpose::Expire);
     }
 
-    /// Goes on with a recovered connection: everything unacknowledged first, in order.
+    /// Goes on with a recovered connection: everything unacknowledged first, in order, then what was
+    /// said to it meanwhile, such as the ack of an event whose answer is among the former.
     fn reattach(&mut self, key: Key) {
         let generation = self.next_generation();
         let connection = &mut self.connections[key as usize];
         connection.phase = Phase::Open;
         connection.generation = generation;
         let keep_alive = Duration::from_secs(connection.keep_alive_secs.into());
+        let held = std::mem::take(&mut connection.backlog);
         connection.session.step(self.now, Input::Recovered, &mut self.effects);
         let now = self.now;
         let again: Vec<Bytes> =
             connection.replay.iter().flat_map(|replay| replay.unacknowledged(now)).collect();
         self.set_alarm(key, keep_alive, Purpose::KeepAlive);
         self.apply_effects(key);
-        again.into_iter().for_each(|frame| self.send(key, frame));
+        again.into_iter().chain(held.into_chunks()).for_each(|frame| self.send(key, frame));
     }
 
     /// Ends a connection whose socket is gone, unless it is reliable and may come back.
@@ -278,7 +301,7 @@ impl Shard {
         let mut due = Vec::new();
         self.alarms.due(self.now.as_secs(), &mut due);
         // One ping is one place in the turn's tree, shared by everyone it goes to.
-        let ping = self.batches.stamp(PING);
+        let mut ping = Stamped::new(PING);
         for alarm in due {
             let Some(connection) = self.connections.get_mut(alarm.key as usize) else { continue };
             if connection.generation != alarm.generation {
@@ -297,8 +320,9 @@ impl Shard {
                 Purpose::KeepAlive => {
                     let interval = Duration::from_secs(connection.keep_alive_secs.into());
                     if connection.phase == Phase::Open {
-                        connection.unanswered_pings += 1;
-                        self.send_stamped(alarm.key, &ping);
+                        // Nothing is read from a paused connection, so its pongs are not seen.
+                        connection.unanswered_pings += u8::from(!connection.paused);
+                        self.send_stamped(alarm.key, &mut ping);
                     }
                     self.set_alarm(alarm.key, interval, Purpose::KeepAlive);
                 }

@@ -17,6 +17,7 @@ mod traffic;
 use std::any::Any;
 use std::collections::HashMap;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use mio::{Events, Poll, Token};
 use slab::Slab;
 
 use crate::audience::{Audience, Candidate, Filter, Groups, Roll, Target};
-use crate::batch::Batches;
+use crate::batch::{Batches, Place};
 use crate::connection::Connection;
 use crate::gateway::{Links, Settings};
 use crate::id::{ConnectionId, HubId};
@@ -41,6 +42,9 @@ pub(crate) const WAKER: Token = Token(usize::MAX);
 const EVENTS_PER_TURN: usize = 1024;
 /// One read takes at most this much; the buffer belongs to the shard, not to a connection.
 const SCRATCH_BYTES: usize = 128 * 1024;
+/// The groups that one connection may be in. The emulated service names no limit; this one bounds
+/// what a single client can make a shard remember and search.
+const MAX_GROUPS: usize = 2000;
 /// The longest sleep: the resolution of every deadline.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -67,6 +71,8 @@ pub(crate) struct Shard {
     /// Connections with something to write in this turn.
     dirty: Vec<Key>,
     ready: Vec<Ready>,
+    /// The receivers of the publication at hand; kept for its capacity.
+    keys: Vec<Key>,
     alarms: Wheel<Alarm>,
     generations: u32,
     scratch: Vec<u8>,
@@ -96,6 +102,7 @@ impl Shard {
             batches: Batches::new(),
             dirty: Vec::new(),
             ready: Vec::new(),
+            keys: Vec::new(),
             alarms: Wheel::new(now.as_secs()),
             generations: 0,
             scratch: vec![0; SCRATCH_BYTES],
@@ -118,18 +125,32 @@ impl Shard {
                 return;
             }
             self.now = self.clock.now();
-            self.note_events(&events);
-            self.read_ready();
+            self.guarded(|shard| shard.note_events(&events));
+            self.guarded(Self::read_ready);
             // Before the commands: what is due is over for whoever asks now.
-            self.sound_alarms();
+            self.guarded(Self::sound_alarms);
             self.links.inboxes[usize::from(self.number)].take(&mut commands);
             for command in commands.drain(..) {
-                self.carry_out(command);
-                self.flush_if_heavy();
+                self.guarded(|shard| shard.carry_out(command));
+                self.guarded(Self::flush_if_heavy);
             }
             self.links.room.notify_waiters();
-            self.flush();
+            self.guarded(Self::flush);
         }
+    }
+
+    /// Does a part of the turn. A defect of ours in it must not end the shard and with it every
+    /// connection: what it was about to do for the others is taken up again.
+    fn guarded(&mut self, work: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| work(self))).is_ok() {
+            return;
+        }
+        tracing::error!(shard = self.number, "a part of a turn panicked; the shard goes on");
+        self.effects.clear();
+        let touched = |(_, connection): &(usize, &Connection)| connection.place != Place::EMPTY;
+        self.dirty = self.connections.iter().filter(touched).map(|(key, _)| key as Key).collect();
+        let unread = |(key, _)| Ready { key: key as Key, hung_up: true };
+        self.ready = self.connections.iter().map(unread).collect();
     }
 
     fn is_finished(&self) -> bool {
@@ -183,14 +204,13 @@ impl Shard {
         // A caller that no longer waits for its reply has lost interest, nothing else.
         match command {
             Command::Open(opening, reply) => {
-                self.open(*opening);
-                let _ = reply.send(());
+                let _ = reply.send(self.open(*opening));
             }
-            Command::Attach(id, socket) => self.attach(id, *socket),
+            Command::Attach(id, generation, socket) => self.attach(id, generation, *socket),
             Command::Abandon(id) => self.abandon(id),
             Command::Publish(delivery) => self.deliver(&delivery, None),
-            Command::Recover { hub, id, reply } => {
-                let _ = reply.send(self.recover(hub, id));
+            Command::Recover { hub, id, variant, reply } => {
+                let _ = reply.send(self.recover(hub, id, variant));
             }
             Command::Regroup { target, change, reply } => {
                 let keys = self.wanted_keys(&target);
@@ -270,14 +290,31 @@ impl Shard {
         (connection.hub == hub && connection.phase.is_live()).then_some(key)
     }
 
+    /// Joins a group, unless the connection is in as many as it may; then it is closed, since
+    /// whoever added it would believe that it is in.
+    fn join(&mut self, key: Key, hub: HubId, group: &str) {
+        if self.memberships.groups_of(key).count() >= MAX_GROUPS {
+            let reason = format!("The connection is in {MAX_GROUPS} groups, which is the limit.");
+            return self.close(key, &Close::new(1008, reason));
+        }
+        self.memberships.add(key, hub, Roll::Group(group));
+    }
+
     fn regroup(&mut self, key: Key, hub: HubId, change: &GroupChange) {
         match change {
-            GroupChange::Join(group) => self.memberships.add(key, hub, Roll::Group(group)),
+            GroupChange::Join(group) => self.join(key, hub, group),
             GroupChange::Leave(group) => {
                 self.memberships.remove(key, hub, Roll::Group(group));
             }
             GroupChange::LeaveAll => self.memberships.remove_from_groups(key),
         }
+    }
+}
+
+impl Drop for Shard {
+    /// Also when a panic ends the thread: nobody may wait for a shard that is gone.
+    fn drop(&mut self) {
+        self.links.inboxes[usize::from(self.number)].close();
     }
 }
 

@@ -80,13 +80,13 @@ impl Shard {
 
     fn hear(&mut self, key: Key, count: usize) -> Heard {
         let Self { connections, scratch, effects, settings, now, .. } = self;
-        let connection = &mut connections[key as usize];
+        let Some(connection) = connections.get_mut(key as usize) else { return Heard::Messages };
         connection.unanswered_pings = 0;
         if connection.deaf {
             return Heard::Messages;
         }
         let (reader, session) = (&mut connection.reader, &mut connection.session);
-        let open = connection.phase == Phase::Open;
+        let mut open = connection.phase == Phase::Open;
         let mut peer_closed = None;
         let mut sink = |event: Event<'_>| {
             match event {
@@ -102,10 +102,9 @@ impl Shard {
                 // After our own close frame only the peer's matters.
                 Event::Text(_) | Event::Binary(_) | Event::Ping(_) | Event::Pong => {}
             }
-            match effects.last() {
-                Some(Effect::Close(_)) => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
-            }
+            // The rest is still read, for the peer's answer to the close frame may be in it.
+            open &= !matches!(effects.last(), Some(Effect::Close(_)));
+            ControlFlow::Continue(())
         };
         let max = settings.max_message_bytes;
         let input = &mut scratch[..count];
@@ -127,7 +126,7 @@ impl Shard {
             let hub = connection.hub;
             match effect {
                 Effect::Send(frame) => self.send(key, frame),
-                Effect::Join(group) => self.memberships.add(key, hub, Roll::Group(&group)),
+                Effect::Join(group) => self.join(key, hub, &group),
                 Effect::Leave(group) => {
                     self.memberships.remove(key, hub, Roll::Group(&group));
                 }
@@ -135,6 +134,7 @@ impl Shard {
                     let target = Target::all(hub, audience);
                     let delivery = Delivery { target, publication };
                     self.publish(delivery, (!echo).then_some(key));
+                    self.flush_if_heavy();
                 }
                 Effect::Acknowledge(sequence_id) => {
                     if let Some(replay) = &mut self.connections[key as usize].replay {

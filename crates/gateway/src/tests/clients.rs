@@ -40,6 +40,7 @@ impl Session for WordSession {
                 effects.push(match *words {
                     ["join", group] => Effect::Join(group.into()),
                     ["leave", group] => Effect::Leave(group.into()),
+                    ["pause"] => Effect::Pause,
                     ["ack", number] => Effect::Acknowledge(number.parse().unwrap()),
                     ["say", group, text] => Effect::Publish {
                         audience: Audience::Group(group.into()),
@@ -109,7 +110,12 @@ impl Host {
 
     /// The half of a recovery before the new socket: the old one is dropped, the window begins.
     pub(super) fn begin_recovery(&self, id: ConnectionId) -> Option<Reservation> {
-        self.runtime.block_on(self.gateway.recover(self.hub, id))
+        self.runtime.block_on(self.gateway.recover(self.hub, id, Variant::new(0)))
+    }
+
+    /// Whether a connection can still be registered.
+    pub(super) fn can_open(&self, id: ConnectionId) -> bool {
+        self.runtime.block_on(self.gateway.open(self.opening(id, None, &[]))).is_ok()
     }
 
     fn open(&self, opening: Opening) -> Reservation {
@@ -204,6 +210,19 @@ impl Client {
         server.set_nonblocking(true).unwrap();
         reservation.attach(Socket { tcp: server, tls: None, read_ahead: Vec::new() });
         Self { id, tcp }
+    }
+
+    /// Hands over a socket whose peer has reset it, with input that had been read before.
+    pub(super) fn attach_reset(reservation: Reservation, read_ahead: &[u8]) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        // Closing with unread input makes the kernel send a reset instead of an end.
+        server.write_all(b"unread").unwrap();
+        tcp.peek(&mut [0; 6]).unwrap();
+        drop(tcp);
+        server.set_nonblocking(true).unwrap();
+        reservation.attach(Socket { tcp: server, tls: None, read_ahead: read_ahead.to_vec() });
     }
 
     /// Ends the TCP connection without any goodbye.

@@ -237,12 +237,80 @@ fn recovery_is_refused_after_the_window_a_goodbye_or_for_others() {
     let id = host.connect_reliable().cut();
     drop(host.begin_recovery(id).unwrap());
     host.advance(Duration::from_secs(29));
-    drop(host.begin_recovery(id).expect("still within the window"));
+    drop(host.begin_recovery(id).expect("still within the window, which begins anew"));
+    host.advance(Duration::from_secs(29));
+    assert_eq!(host.count(Audience::Connection(id)), 1);
     host.advance(Duration::from_secs(1));
     assert!(host.recover(id).is_none(), "after the window");
 
     let plain = host.connect(None, &[]);
     assert!(host.recover(plain.id).is_none(), "not a reliable protocol");
+}
+
+#[test]
+fn a_socket_of_an_earlier_recovery_that_comes_late_changes_nothing() {
+    let host = Host::start(1);
+    let id = host.connect_reliable().cut();
+    let (older, newer) = (host.begin_recovery(id).unwrap(), host.begin_recovery(id).unwrap());
+    let mut new = Client::attach(newer, id);
+    assert_eq!(new.texts(1), ["back"]);
+    let mut late = Client::attach(older, id);
+    assert!(late.is_ended());
+    new.send_text("ack 0");
+    assert_eq!(new.texts(1), ["ok"]);
+}
+
+#[test]
+fn a_recovery_resends_more_than_a_queue_may_hold() {
+    let host = Host::start(1);
+    let everyone = || Target::all(host.hub, Audience::Everyone);
+    let id = host.connect_reliable().cut();
+    drop(host.begin_recovery(id).unwrap());
+    for _ in 0..40 {
+        host.publish(everyone(), words("x".repeat(200_000)));
+    }
+    let mut client = host.recover(id).unwrap();
+    host.publish(everyone(), words("last"));
+    let texts = client.texts(42);
+    assert_eq!((&*texts[0], &*texts[41]), ("back", "0:last#41"));
+}
+
+/// The peer is gone before its socket arrives, and what it had sent comes along.
+#[test]
+fn a_dead_socket_with_input_ends_one_connection() {
+    let host = Host::start(1);
+    for _ in 0..50 {
+        let (reservation, id) = host.reserve(None, &[]);
+        host.publish(Target::all(host.hub, Audience::Connection(id)), words("x"));
+        Client::attach_reset(reservation, b"\x81\x80\0\0\0\0");
+        host.count(Audience::Connection(id));
+    }
+    let mut good = host.connect(None, &[]);
+    good.send_text("join g");
+    assert_eq!(good.texts(1), ["ok"]);
+}
+
+#[test]
+fn nobody_waits_for_an_engine_that_has_stopped() {
+    let host = Host::start(1);
+    let id = host.gateway.allocate();
+    host.gateway.stop();
+    assert!(!host.gateway.is_running());
+    assert!(!host.can_open(id));
+    assert_eq!(host.count(Audience::Connection(id)), 0);
+    assert!(host.begin_recovery(id).is_none());
+}
+
+#[test]
+fn a_paused_connection_is_not_taken_for_dead() {
+    let host = Host::start(1);
+    let mut client = host.connect(None, &[]);
+    client.send_text("pause");
+    assert_eq!(client.texts(1), ["ok"]);
+    for _ in 0..5 {
+        host.advance(Duration::from_secs(clients::KEEP_ALIVE_SECS.into()));
+        assert_eq!(client.opcode(), OpCode::Ping);
+    }
 }
 
 #[test]

@@ -115,10 +115,7 @@ fn settle_subprotocol(
 ) -> (Subprotocol, Option<String>) {
     match chosen {
         Some(name) => (Subprotocol::by_name(&name).unwrap_or(Subprotocol::Simple), Some(name)),
-        None => {
-            let (subprotocol, echoed) = Subprotocol::negotiate(offered(&attempt.headers));
-            (subprotocol, echoed.map(str::to_owned))
-        }
+        None => attempt.common.clone(),
     }
 }
 

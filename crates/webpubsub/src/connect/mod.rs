@@ -85,6 +85,8 @@ struct Attempt<'a> {
     hub: &'a str,
     headers: HeaderMap,
     query: Query,
+    /// What the client and we both speak, and its name as the client wrote it.
+    common: (Subprotocol, Option<String>),
     key: String,
     upgrade: OnUpgrade,
 }
@@ -96,8 +98,10 @@ async fn connect(service: &WebPubSub, hub: &str, mut parts: Parts) -> Result<Res
         bad_request("This HTTP connection cannot become a WebSocket. Connect with HTTP/1.1.")
     })?;
     let query = Query::of(&parts.uri);
-    let attempt = Attempt { service, resource, hub, headers: parts.headers, query, key, upgrade };
-    let (subprotocol, _) = Subprotocol::negotiate(offered(&attempt.headers));
+    let headers = parts.headers;
+    let (subprotocol, name) = Subprotocol::negotiate(offered(&headers));
+    let common = (subprotocol, name.map(str::to_owned));
+    let attempt = Attempt { service, resource, hub, headers, query, common, key, upgrade };
     match (attempt.query.one("awps_connection_id"), subprotocol.numbering()) {
         (Some(id), Some(_)) => {
             let id = id.to_owned();
@@ -111,6 +115,7 @@ impl Attempt<'_> {
     /// A new connection.
     async fn begin(self) -> Result<Response> {
         let claims = entrant::claims(&self)?;
+        let mode = simple_mode(&self.query)?;
         let name = HubName::parse(self.hub)?;
         // A stranger must not bring a hub into being: memory is for those who may connect.
         let claims = match claims {
@@ -120,12 +125,18 @@ impl Attempt<'_> {
         let hub = self.service.hub(&self.resource, &name);
         let id = self.service.backplane().allocate();
         match entrant::admit(&self, &hub, id, claims).await? {
-            Admission::Admitted(entrant) => self.open(&hub, id, *entrant).await,
+            Admission::Admitted(entrant) => self.open(&hub, id, *entrant, mode).await,
             Admission::Refused(refusal) => Ok(refused(refusal)),
         }
     }
 
-    async fn open(self, hub: &Hub, id: ConnectionId, entrant: Entrant) -> Result<Response> {
+    async fn open(
+        self,
+        hub: &Hub,
+        id: ConnectionId,
+        entrant: Entrant,
+        mode: SimpleMode,
+    ) -> Result<Response> {
         let Entrant { user, roles, groups, subprotocol, echoed, context } = entrant;
         let echoed = echoed.as_deref().and_then(|name| HeaderValue::from_str(name).ok());
         let sink = context.map(|context| {
@@ -145,10 +156,7 @@ impl Attempt<'_> {
                 let user = user.clone();
                 Box::new(PubSubSession::new(id, user, permissions, envelope, token, events))
             }
-            None => {
-                let mode = simple_mode(&self.query)?;
-                Box::new(SimpleSession::new(id, user.clone(), permissions, mode, events))
-            }
+            None => Box::new(SimpleSession::new(id, user.clone(), permissions, mode, events)),
         };
         let opening = Opening {
             id,
@@ -174,18 +182,19 @@ impl Attempt<'_> {
         let recovered = match ConnectionId::parse(id).filter(|id| tokens.holds(*id, token)) {
             Some(id) => {
                 let hub = self.service.hub(&self.resource, &name).id;
-                backplane.recover(hub, id).await.map(|reservation| (reservation, id))
+                let variant = self.common.0.variant();
+                backplane.recover(hub, id, variant).await.map(|reservation| (reservation, id))
             }
             None => None,
         };
-        let (subprotocol, echoed) = Subprotocol::negotiate(offered(&self.headers));
-        let echoed = echoed.and_then(|name| HeaderValue::from_str(name).ok());
+        let (subprotocol, name) = &self.common;
+        let echoed = name.as_deref().and_then(|name| HeaderValue::from_str(name).ok());
         if let Some((reservation, id)) = recovered {
             tracing::debug!(connection = %id, "a connection is recovered");
             tokio::spawn(hand_over(self.upgrade, reservation, id));
             return Ok(switching_protocols(&self.key, echoed));
         }
-        tracing::info!(hub = name.as_str(), "a connection could not be recovered");
+        tracing::debug!(hub = self.hub, "a connection could not be recovered");
         let opening = Opening {
             id: backplane.allocate(),
             hub: backplane.hub(NOWHERE),

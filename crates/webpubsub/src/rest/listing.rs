@@ -3,7 +3,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::Uri;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
@@ -90,10 +89,14 @@ impl Wanted {
 
 /// An absolute address, since SDKs follow it as it is; built from the address of this request.
 fn next_link(parts: &Parts, call: &Call, next: &Wanted) -> String {
-    let scheme = parts.extensions.get::<Scheme>().map_or("http", |scheme| scheme.as_str());
     let host = parts.headers.get(HOST).and_then(|value| value.to_str().ok());
     let authority =
         host.or_else(|| parts.uri.authority().map(|it| it.as_str())).unwrap_or_default();
+    let scheme = parts.extensions.get::<Scheme>().map_or("http", |scheme| scheme.as_str());
+    // Behind a proxy that ends TLS this hop is plain, but the public endpoint is not.
+    let public = call.resource.endpoints.iter().find(|it| it.authority() == authority);
+    let scheme = public.map_or(scheme, |it| it.scheme().as_str());
+    let base = public.map_or("", |it| it.base());
     let mut query = form_urlencoded::Serializer::new(String::new());
     if let Some(version) = call.query.one("api-version") {
         query.append_pair("api-version", version);
@@ -105,7 +108,7 @@ fn next_link(parts: &Parts, call: &Call, next: &Wanted) -> String {
     if let Some(after) = &next.after {
         query.append_pair("continuationToken", after.as_str());
     }
-    format!("{scheme}://{authority}{}?{}", Uri::path(&parts.uri), query.finish())
+    format!("{scheme}://{authority}{base}{}?{}", parts.uri.path(), query.finish())
 }
 
 #[cfg(test)]

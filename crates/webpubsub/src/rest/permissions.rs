@@ -9,6 +9,7 @@ use kernel::{Error, ErrorKind, Result};
 
 use super::call::bad_request;
 use super::{Answer, Call};
+use crate::name;
 use crate::role::Permission;
 use crate::service::WebPubSub;
 use crate::session::{Instruction, PermissionQuestion, Verb};
@@ -44,7 +45,9 @@ async fn ask(service: &WebPubSub, call: &Call, verb: Verb) -> Result<Option<bool
         bad_request("Invalid permission. It is sendToGroup or joinLeaveGroup.").target("permission")
     })?;
     let Some(id) = call.connection() else { return Ok(None) };
-    let group = call.query.one("targetName").map(Into::into);
+    let group = call.query.one("targetName").filter(|name| !name.is_empty());
+    group.map(name::check_group).transpose()?;
+    let group = group.map(Into::into);
     let question = PermissionQuestion { verb, permission, group };
     let instruction = Box::new(Instruction::Permission(question));
     Ok(service.backplane().instruct(call.hub, id, instruction).await)

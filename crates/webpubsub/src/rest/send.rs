@@ -73,12 +73,12 @@ async fn send(
     let kind = Kind::of(headers)?;
     let ttl = ttl(call.query.one("messageTtlSeconds"))?;
     let body = edge::body::read(body, call.resource.max_message_bytes).await?;
-    let data = kind.data(body)?;
-    if let Some(audience) = audience {
-        let message = Message { source, data, metadata: metadata(headers)? };
-        let expires = ttl.map(|ttl| service.now() + ttl);
-        let publication = Publication::expiring(message, expires);
-        service.backplane().publish(call.target(audience)?, publication).await;
+    let message = Message { source, data: kind.data(body)?, metadata: metadata(headers)? };
+    let expires = ttl.map(|ttl| service.now() + ttl);
+    // What is wrong is told whether or not there is anybody to receive it.
+    let target = call.target(audience.clone().unwrap_or(Audience::Everyone))?;
+    if audience.is_some() {
+        service.backplane().publish(target, Publication::expiring(message, expires)).await;
     }
     Ok(StatusCode::ACCEPTED)
 }

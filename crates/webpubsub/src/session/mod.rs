@@ -18,12 +18,12 @@ pub use pubsub::PubSubSession;
 pub use refused::RefusedSession;
 pub use simple::{SimpleMode, SimpleSession};
 
-use gateway::{Audience, Effect, Publication};
+use gateway::{Audience, ConnectionId, Effect, Publication};
 use kernel::Timestamp;
 
-use crate::message::Message;
+use crate::message::{Message, Source};
 use crate::role::{Permission, Permissions};
-use crate::upstream::UserOutcome;
+use crate::upstream::{Answer, UserOutcome};
 
 /// What the service tells a connection's session.
 #[derive(Debug)]
@@ -81,6 +81,18 @@ impl PermissionQuestion {
     fn check(&self, permissions: &Permissions) -> bool {
         let scope = permissions.scope(self.permission);
         self.group.as_deref().map_or_else(|| scope.covers_all(), |group| scope.covers(group))
+    }
+}
+
+/// The passing on of an event handler's answer: a message from the server to one connection,
+/// numbered like any other where messages are.
+fn pass_on(id: ConnectionId, answer: Answer) -> Effect {
+    let Answer { data, metadata } = answer;
+    let message = Message { source: Source::Server, data, metadata };
+    Effect::Publish {
+        audience: Audience::Connection(id),
+        publication: Publication::new(message),
+        echo: true,
     }
 }
 

@@ -5,16 +5,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway::{Audience, Close, ConnectionId, Effect, Input, Publication, Session};
+use gateway::{Close, ConnectionId, Effect, Input, Session};
 use kernel::Timestamp;
 
 use super::acks::AckHistory;
 use super::events::{EventSource, Reply, UserEvent};
-use super::{Instruction, publish_to_group};
+use super::{Instruction, pass_on, publish_to_group};
 use crate::message::{Message, Source};
 use crate::protocol::{ClientMessage, Envelope};
 use crate::role::{Permissions, Scope};
-use crate::upstream::{Answer, UserOutcome};
+use crate::upstream::UserOutcome;
 
 /// The state of one connection.
 pub struct PubSubSession {
@@ -166,7 +166,7 @@ impl PubSubSession {
                 let outcome = match outcome {
                     UserOutcome::Handled(answer) => {
                         // By the protocol the answer comes before the ack.
-                        effects.extend(answer.map(|answer| self.pass_on(answer)));
+                        effects.extend(answer.map(|answer| pass_on(self.id, answer)));
                         Ok(())
                     }
                     UserOutcome::NoHandler
@@ -183,18 +183,6 @@ impl PubSubSession {
                 }
                 true
             }
-        }
-    }
-
-    /// An event handler's answer: a message from the server, numbered like any other where messages
-    /// are.
-    fn pass_on(&self, answer: Answer) -> Effect {
-        let Answer { data, metadata } = answer;
-        let message = Message { source: Source::Server, data, metadata };
-        Effect::Publish {
-            audience: Audience::Connection(self.id),
-            publication: Publication::new(message),
-            echo: true,
         }
     }
 }

@@ -4,11 +4,11 @@ use std::any::Any;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gateway::{Audience, Close, ConnectionId, Effect, Input, Publication, Session};
+use gateway::{Close, ConnectionId, Effect, Input, Session};
 use kernel::Timestamp;
 
 use super::events::{EventSource, Reply, UserEvent};
-use super::{Instruction, publish_to_group};
+use super::{Instruction, pass_on, publish_to_group};
 use crate::message::{Data, Message, Source};
 use crate::metadata::Metadata;
 use crate::role::Permissions;
@@ -84,15 +84,7 @@ impl SimpleSession {
         self.events.answered(effects);
         match outcome {
             UserOutcome::Handled(None) => {}
-            UserOutcome::Handled(Some(answer)) => {
-                let (data, metadata) = (answer.data, answer.metadata);
-                let message = Message { source: Source::Server, data, metadata };
-                effects.push(Effect::Publish {
-                    audience: Audience::Connection(self.id),
-                    publication: Publication::new(message),
-                    echo: true,
-                });
-            }
+            UserOutcome::Handled(Some(answer)) => effects.push(pass_on(self.id, answer)),
             UserOutcome::NoHandler
             | UserOutcome::Overloaded
             | UserOutcome::Refused(_)
