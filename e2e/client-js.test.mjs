@@ -120,6 +120,20 @@ function suite(title, setting) {
       assert.deepEqual(messages, [["json", { n: 1 }], ["text", "text"], ["binary", bytes(7, 255)]]);
     });
 
+    test("off ends what on began", async (t) => {
+      const { service, start } = freshHub(t, setting);
+      const client = await start();
+      const heard = [];
+      const listener = ({ message }) => heard.push(message.data);
+      client.sdk.on("server-message", listener);
+      await service.sendToAll("one");
+      await client.on["server-message"].next();
+      client.sdk.off("server-message", listener);
+      await service.sendToAll("two");
+      await client.on["server-message"].next();
+      assert.deepEqual(heard, ["one"]);
+    });
+
     test("sendEvent reaches the handler, whose reply comes before the ack", async (t) => {
       const { start } = freshHub(t, { ...setting, name: "events" });
       const client = await start({ userId: "ana" });

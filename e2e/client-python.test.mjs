@@ -106,6 +106,16 @@ for (const protocol of [JSON_PROTOCOL, RELIABLE_PROTOCOL]) {
       assert.deepEqual(await texts(client, 2), ["a once", "c last"]);
     });
 
+    test("unsubscribe ends what subscribe began", async (t) => {
+      const { service, open } = pythonHub(t, protocol);
+      const client = await open({ groups: ["g"] });
+      await client.call("unsubscribe", ["server-message"]);
+      await service.sendToAll("unheard", { contentType: "text/plain" });
+      await service.group("g").sendToAll("heard", { contentType: "text/plain" });
+      assert.equal((await client.on["group-message"].next()).data, "heard");
+      assert.deepEqual(client.on["server-message"].rest, []);
+    });
+
     test("send_event reaches the handler and its reply the client, or fails", async (t) => {
       const { open } = pythonHub(t, protocol, EVENTS_HUB);
       const client = await open();

@@ -2,11 +2,13 @@
 // what the SDK cannot be brought to send: other api-versions, wrong filters, token generation.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { odata } from "@azure/web-pubsub";
+import { odata, WebPubSubServiceClient } from "@azure/web-pubsub";
 import { request } from "./lib/http.mjs";
 import { freshHub } from "./lib/hub.mjs";
+import { Proxy } from "./lib/proxy.mjs";
 import { Sdk } from "./lib/sdk.mjs";
 import { Server } from "./lib/server.mjs";
+import { plainConnectionString } from "./lib/service.mjs";
 import { tokenFor } from "./lib/token.mjs";
 import { connectJson } from "./lib/websocket.mjs";
 
@@ -258,6 +260,17 @@ test("older api-versions are served, unknown ones refused, and the answer names 
   assert.deepEqual([code, target], ["Error.BadRequest", "api-version"]);
   assert.match(message, /The specified API version is not supported\./);
   for (const { headers } of [refused, await send("")]) assert.equal(headers["api-supported-versions"], served.join(", "));
+});
+
+test("calls by way of a reverse proxy hold, though their tokens name the endpoint behind it", async (t) => {
+  const { name, json } = restHub(t);
+  const client = await json();
+  const proxy = await Proxy.start(server.ready.http);
+  t.after(() => proxy.close());
+  const options = { reverseProxyEndpoint: proxy.url(server.ready.http), allowInsecureConnection: true };
+  await new WebPubSubServiceClient(plainConnectionString(server), name, options).sendToAll("by way of a proxy");
+  await assertReceives(client, "by way of a proxy");
+  assert.equal(proxy.links.length, 1);
 });
 
 test("metadata of a REST send travels with the message, and the last of several values counts", async (t) => {

@@ -177,6 +177,15 @@ test("a filter goes along with the sends", async (t) => {
   await assertReceives(bob, { data: "last" });
 });
 
+test("send_request signs a request of one's own", async (t) => {
+  const { service, json } = freshHub(t);
+  const client = await json({ user_id: "ana" });
+  const hub = /hub\d+/.exec((await service.get_client_access_token({})).baseUrl)[0];
+  assert.equal(await service.send_request("HEAD", `/api/hubs/${hub}/users/ana`, {}), 200);
+  assert.equal(await service.send_request("HEAD", `/api/hubs/${hub}/connections/${client.connectionId}`, {}), 200);
+  assert.equal(await service.send_request("HEAD", `/api/hubs/${hub}/users/nobody`, {}), 404);
+});
+
 test("a refusal reaches the caller with its code and its sentence", async (t) => {
   const { service } = freshHub(t);
   await assert.rejects(service.add_connection_to_group("g", "no-such-connection", {}), (error) => {

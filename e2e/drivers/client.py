@@ -41,11 +41,14 @@ url, protocol = sys.argv[1:]
 # An ack that comes before the SDK begins to wait for it is only noticed when the wait is over, which
 # by default takes 30 seconds. A server on the same machine is that quick.
 client = WebPubSubClient(url, protocol_type=protocol, ack_timeout=1, message_retry_total=0, reconnect_retry_total=3)
+listeners = {name: listener(name) for name in EVENTS}
 for name in EVENTS:
-    client.subscribe(name, listener(name))
+    client.subscribe(name, listeners[name])
 
 for text in sys.stdin:
     call = json.loads(text, object_hook=restore_bytes)
+    if call["name"] == "unsubscribe":
+        call["args"].append(listeners[call["args"][0]])
     try:
         write({"value": getattr(client, call["name"])(*call["args"], **call["keywords"])})
     except SendMessageError as error:
