@@ -44,6 +44,8 @@ pub enum Framing {
     Bytes,
     /// The payloads of WebSocket frames do; a frame may hold several messages.
     Payload,
+    /// The same, with a line break between the messages of a frame, which counts as a byte of each.
+    Lines,
 }
 
 struct Client {
@@ -136,7 +138,11 @@ impl Swarm {
         let data = epoll::EventData::new_u64(index as u64);
         epoll::add(&self.epoll, &link, data, epoll::EventFlags::IN)?;
         let script = Script { steps: steps.into(), input: Vec::new() };
-        let meter = (framing == Framing::Payload).then(Box::default);
+        let meter = match framing {
+            Framing::Bytes => None,
+            Framing::Payload => Some(Box::new(PayloadMeter::new(0))),
+            Framing::Lines => Some(Box::new(PayloadMeter::new(1))),
+        };
         let script = Some(Box::new(script));
         self.clients.push(Client { link, script, meter, counted: 0, messages: 0 });
         Ok(!self.step(index)?)

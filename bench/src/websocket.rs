@@ -72,13 +72,19 @@ pub const TEXT: u8 = 1;
 pub const BINARY: u8 = 2;
 
 /// Counts payload bytes of servers that put several messages into one frame, wherever reads cut.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct PayloadMeter {
+    for_each_frame: u64,
     left: u64,
     partial: Vec<u8>,
 }
 
 impl PayloadMeter {
+    /// Counts so many bytes more for each frame.
+    pub fn new(for_each_frame: u64) -> Self {
+        Self { for_each_frame, left: 0, partial: Vec::new() }
+    }
+
     /// How many of these bytes are payload.
     pub fn count(&mut self, mut input: &[u8]) -> u64 {
         let mut payload = 0;
@@ -99,6 +105,7 @@ impl PayloadMeter {
                 input = &input[header - held..];
                 self.partial.clear();
                 self.left = length;
+                payload += self.for_each_frame;
             }
             let taken = self.left.min(input.len() as u64);
             payload += taken;
@@ -124,9 +131,9 @@ mod tests {
             bytes.extend(frame);
         }
         for piece in [1, 3, 7, 4096, bytes.len()] {
-            let mut meter = PayloadMeter::default();
+            let mut meter = PayloadMeter::new(1);
             let total: u64 = bytes.chunks(piece).map(|chunk| meter.count(chunk)).sum();
-            assert_eq!(total, 70_205, "pieces of {piece}");
+            assert_eq!(total, 70_205 + 3, "pieces of {piece}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! The servers that are measured: how each is started, joined and published to.
 
+mod centrifuge;
 mod limit;
 mod nats;
 mod nchan;
@@ -48,13 +49,14 @@ pub struct Target {
 }
 
 /// Every kind of server, the yardsticks first.
-pub const ALL: [Target; 9] = [
+pub const ALL: [Target; 10] = [
     Target { name: LIMIT_WRITE, start: limit::write, is_peer: false },
     Target { name: LIMIT_BATCH, start: limit::batch, is_peer: false },
     Target { name: "io_uring limit", start: limit::ring, is_peer: false },
     Target { name: TIDINGS, start: tidings::json, is_peer: false },
     Target { name: "tidings (simple client)", start: tidings::simple, is_peer: false },
     Target { name: "nats-server", start: nats::start, is_peer: true },
+    Target { name: "centrifuge", start: centrifuge::start, is_peer: true },
     Target { name: "socket.io", start: node::socket_io, is_peer: true },
     Target { name: "ws (Node)", start: node::ws, is_peer: true },
     Target { name: "nginx + nchan", start: nchan::start, is_peer: true },
