@@ -1,8 +1,7 @@
 // The hard part of the reliable protocol, with the npm client SDK: the network fails at random points
 // while thousands of numbered messages are published, and none is lost, doubled or out of order.
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { EventEmitter } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { after, before, test } from "node:test";
 import { within } from "./lib/deadline.mjs";
 import { FAULTS, Proxy } from "./lib/proxy.mjs";
@@ -61,23 +60,22 @@ async function startFailingProxy(t, random) {
 /** Publishes 1 to MESSAGES to the group, in turns of REST, another client, and the receiver itself. */
 async function publishAll({ rest, publisher, receiver, progress }) {
   const turns = [
-    [TURN.rest, async (n) => rest.sendToAll({ n })],
+    { count: TURN.rest, send: async (n) => rest.sendToAll({ n }) },
     // Not awaited one by one: its connection keeps the order, the turn ends with all acks.
-    [TURN.publisher, async (n) => publisher.sdk.sendToGroup("g", { n }, "json")],
+    { count: TURN.publisher, pipelined: true, send: async (n) => publisher.sdk.sendToGroup("g", { n }, "json") },
     // The same ack id at every attempt, so an attempt whose ack was lost is not carried out twice.
-    [TURN.receiver, async (n) => receiver.sdk.sendToGroup("g", { n }, "json", { ackId: 1_000_000 + n })],
+    { count: TURN.receiver, send: async (n) => receiver.sdk.sendToGroup("g", { n }, "json", { ackId: 1_000_000 + n }) },
   ];
-  for (let n = 0; n < MESSAGES; ) {
-    for (const [count, send] of turns) {
-      while (n - progress.acknowledged > WINDOW) await once(progress, "acknowledged");
-      const last = Math.min(n + count, MESSAGES);
-      const sends = [];
-      while (n < last) {
-        const sending = send((n += 1));
-        if (send === turns[1][1]) sends.push(sending);
-        else await sending;
+  let sent = 0;
+  while (sent < MESSAGES) {
+    for (const { count, pipelined, send } of turns) {
+      while (sent - progress.acknowledged > WINDOW) await once(progress, "acknowledged");
+      const sending = [];
+      for (const last = Math.min(sent + count, MESSAGES); sent < last; ) {
+        sending.push(send((sent += 1)));
+        if (!pipelined) await sending.at(-1);
       }
-      await Promise.all(sends);
+      await Promise.all(sending);
     }
   }
 }
@@ -116,6 +114,8 @@ for (const [version, release] of Object.entries(RELEASES)) {
 
     progress.armed = false;
     proxy.newest.failAfter(Infinity);
+    // Answered on a connection that lasts: the SDK cannot be stopped while it recovers.
+    await receiver.sdk.sendToGroup("elsewhere", "still here", "text");
     const oneToAll = Array.from({ length: MESSAGES }, (_, at) => at + 1);
     assert.deepEqual(received.map(([, sequenceId]) => sequenceId), oneToAll, "sequence ids have no gap");
     assert.deepEqual(received.map(([n]) => n).sort((a, b) => a - b), oneToAll, "none is lost, none comes twice");
