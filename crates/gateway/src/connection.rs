@@ -66,6 +66,8 @@ pub(crate) struct Connection {
     /// Tells this connection, or this socket of it, from an earlier one with the same key.
     pub(crate) generation: u32,
     pub(crate) keep_alive_secs: u32,
+    /// Why it is being closed, once it is.
+    pub(crate) end: Option<Box<str>>,
     pub(crate) transport: Option<Transport>,
     pub(crate) reader: Reader,
     pub(crate) backlog: Backlog,

@@ -146,7 +146,7 @@ impl Inbox {
                 return;
             }
             queue.push(command);
-            self.depth.store(queue.len(), Ordering::Relaxed);
+            self.depth.store(queue.len(), Ordering::Release);
             queue.len() == 1
         };
         if was_empty && let Err(error) = self.waker.wake() {
@@ -164,6 +164,11 @@ impl Inbox {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut *queue, commands);
         self.depth.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether anything waits.
+    pub(crate) fn has_commands(&self) -> bool {
+        self.depth.load(Ordering::Acquire) > 0
     }
 
     /// Ends the queue with its shard. Those who wait for a reply learn it by losing it.

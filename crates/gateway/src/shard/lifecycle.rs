@@ -67,6 +67,7 @@ impl Shard {
             paused: false,
             generation,
             keep_alive_secs,
+            end: None,
             transport: None,
             reader: Reader::default(),
             backlog: Backlog::default(),
@@ -218,6 +219,7 @@ impl Shard {
                 self.send(key, frame);
             }
         }
+        self.connections[key as usize].end = Some(close.reason.clone());
         self.send_close(key, close, Phase::Closing);
     }
 
@@ -233,6 +235,7 @@ impl Shard {
         connection.backlog.keep_only_what_is_begun();
         connection.backlog.push(frame::encode_close(1008, REASON), 1);
         connection.phase = Phase::Closing;
+        connection.end = Some(REASON.into());
         self.metrics.slow_closes.inc();
         self.memberships.remove_connection(key);
         self.set_alarm(key, CLOSE_PATIENCE, Purpose::GiveUp);
@@ -253,6 +256,8 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(key as usize) else { return };
         match connection.phase {
             Phase::Reserved | Phase::Open => {
+                // The client's own wish, which needs no words.
+                connection.end = Some("".into());
                 // RFC 6455 section 5.5.1: the answer carries the peer's code.
                 self.send_close(key, &Close::new(code.unwrap_or(1000), ""), Phase::Ending);
             }
@@ -280,6 +285,7 @@ impl Shard {
         }
         self.memberships.remove_connection(key);
         self.ids.remove(&connection.id);
+        let why = connection.end.as_deref().unwrap_or(why);
         let mut effects = Vec::new();
         connection.session.step(self.now, Input::Ended(why), &mut effects);
         for effect in effects {

@@ -75,6 +75,8 @@ pub(crate) struct Shard {
     keys: Vec<Key>,
     alarms: Wheel<Alarm>,
     generations: u32,
+    /// Set while [`Shard::catch_up`] is at work, so that it does not nest.
+    catching_up: bool,
     scratch: Vec<u8>,
     effects: Vec<Effect>,
     metrics: ShardMetrics,
@@ -105,6 +107,7 @@ impl Shard {
             keys: Vec::new(),
             alarms: Wheel::new(now.as_secs()),
             generations: 0,
+            catching_up: false,
             scratch: vec![0; SCRATCH_BYTES],
             effects: Vec::new(),
             metrics: links.metrics.shard(number),
@@ -129,11 +132,7 @@ impl Shard {
             self.guarded(Self::read_ready);
             // Before the commands: what is due is over for whoever asks now.
             self.guarded(Self::sound_alarms);
-            self.links.inboxes[usize::from(self.number)].take(&mut commands);
-            for command in commands.drain(..) {
-                self.guarded(|shard| shard.carry_out(command));
-                self.guarded(Self::flush_if_heavy);
-            }
+            self.carry_out_all(&mut commands);
             self.links.room.notify_waiters();
             self.guarded(Self::flush);
         }
@@ -146,6 +145,7 @@ impl Shard {
             return;
         }
         tracing::error!(shard = self.number, "a part of a turn panicked; the shard goes on");
+        self.catching_up = false;
         self.effects.clear();
         let touched = |(_, connection): &(usize, &Connection)| connection.place != Place::EMPTY;
         self.dirty = self.connections.iter().filter(touched).map(|(key, _)| key as Key).collect();
@@ -198,6 +198,25 @@ impl Shard {
         // Reading may have put some back for the next turn.
         ready.append(&mut self.ready);
         self.ready = ready;
+    }
+
+    /// Carries out whatever has been asked for by now; `commands` lends its capacity.
+    fn carry_out_all(&mut self, commands: &mut Vec<Command>) {
+        self.links.inboxes[usize::from(self.number)].take(commands);
+        for command in commands.drain(..) {
+            self.guarded(|shard| shard.carry_out(command));
+            self.guarded(Self::flush_if_heavy);
+        }
+    }
+
+    /// Carries out what was asked for before a client said what is about to be done: a call that
+    /// was answered before the client spoke must not be overtaken by it.
+    fn catch_up(&mut self) {
+        if !self.catching_up && self.links.inboxes[usize::from(self.number)].has_commands() {
+            self.catching_up = true;
+            self.carry_out_all(&mut Vec::new());
+            self.catching_up = false;
+        }
     }
 
     fn carry_out(&mut self, command: Command) {

@@ -118,6 +118,9 @@ impl Shard {
     /// Carries out what a session asked for, in order.
     pub(super) fn apply_effects(&mut self, key: Key) {
         let mut effects = std::mem::take(&mut self.effects);
+        if !effects.is_empty() {
+            self.catch_up();
+        }
         for effect in effects.drain(..) {
             let Some(connection) = self.connections.get(key as usize) else { break };
             if !connection.phase.is_live() {

@@ -31,7 +31,19 @@ pub(super) fn resource(flags: &[Flag], problems: &mut Vec<Problem>) -> Table {
             set(hub, table::last(flag.path), "allow", &place, problems);
         }
     }
+    share_handlers(&mut resource);
     resource
+}
+
+/// Flags describe one thing at a time, so a hub that is only opened to strangers still has the
+/// handlers of `*`; one with a handler of its own does not.
+fn share_handlers(resource: &mut Table) {
+    let is_every = |hub: &Table| hub.settings.text("resource.hub.name") == Some("*");
+    let Some(every) = resource.below.iter().find(|hub| is_every(hub)) else { return };
+    let handlers = every.below.clone();
+    for hub in resource.below.iter_mut().filter(|hub| hub.below.is_empty()) {
+        hub.below.clone_from(&handlers);
+    }
 }
 
 /// The table of a hub, made when it is first named.

@@ -14,7 +14,7 @@ use super::table::{self, KEYS, Key, Kind, REFUSED, SECTIONS};
 use super::value::{self, Raw, Value};
 
 /// One table of a section that may appear many times: a `[[resource]]`, or what stands below one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Table {
     pub(super) section: &'static str,
     /// Where the table starts.
