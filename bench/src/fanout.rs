@@ -35,6 +35,16 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            deliveries: self.deliveries + other.deliveries,
+            wall: self.wall + other.wall,
+            cpu: self.cpu + other.cpu,
+        }
+    }
+
     /// Server CPU time for one delivery, in nanoseconds.
     pub fn nanos_per_delivery(&self) -> f64 {
         self.cpu.as_nanos() as f64 / self.deliveries as f64

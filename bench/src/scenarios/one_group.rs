@@ -1,20 +1,25 @@
 //! (a) One group: what a delivery costs, one message at a time and sixteen.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use super::{crowd, traffic};
+use crate::fanout::Sample;
 use crate::options::Options;
 use crate::report::{Report, Table};
 use crate::statistics::Samples;
-use crate::targets::{self, LIMIT_BATCH, LIMIT_WRITE, Target};
+use crate::targets::{self, LIMIT_BATCH, LIMIT_WRITE};
 
 /// Connections, and whether peers take part.
 const CROWDS: [(usize, bool); 3] = [(1_000, true), (10_000, true), (18_000, false)];
 const PAYLOADS: [usize; 2] = [128, 1024];
 const WINDOWS: [u64; 2] = [1, 16];
+
+/// How many connections the generator holds at most, below its limit of descriptors.
+const HELD_AT_ONCE: usize = 18_500;
+/// Each server has so many turns in each cell.
+const TURNS: u32 = 4;
 
 /// Connections, payload, publishes in flight.
 type Cell = (usize, usize, u64);
@@ -28,41 +33,25 @@ struct Measured {
     ratio: Samples,
 }
 
+/// What each server did in each cell of one round, by its place in [`targets::ALL`].
+type Round = BTreeMap<(Cell, usize), Sample>;
+
 pub(super) fn run(options: &Options, report: &mut Report) -> Result<()> {
     let mut results: BTreeMap<(Cell, usize), Measured> = BTreeMap::new();
     for round in 1..=options.rounds {
         for (connections, with_peers) in CROWDS {
             let connections = options.connections(connections);
-            let mut nanos: BTreeMap<(Cell, usize), f64> = BTreeMap::new();
-            for (index, target) in targets::ALL.iter().enumerate() {
-                let wanted = options.wants_target(target.name) && (with_peers || !target.is_peer);
-                if !wanted || report.is_absent(target.name) {
-                    continue;
-                }
-                eprintln!("one group, round {round}: {connections} × {}", target.name);
-                match measure(options, target, connections) {
-                    Ok(samples) => {
-                        for (cell, cost, rate) in samples {
-                            nanos.insert((cell, index), cost);
-                            let measured = results.entry((cell, index)).or_default();
-                            measured.nanos.add(cost);
-                            measured.rate.add(rate);
-                        }
-                    }
-                    Err(error) if target.is_peer => report.absent(target.name, &error),
-                    Err(error) => return Err(error).context(target.name),
-                }
+            let wanted: Vec<usize> = (0..targets::ALL.len())
+                .filter(|it| with_peers || !targets::ALL[*it].is_peer)
+                .filter(|it| options.wants_target(targets::ALL[*it].name))
+                .collect();
+            let at_once = (HELD_AT_ONCE / connections).max(1);
+            let mut samples = Round::new();
+            for some in wanted.chunks(at_once) {
+                eprintln!("one group, round {round}: {connections} × {}", names(some));
+                measure(options, report, some, connections, &mut samples)?;
             }
-            for (&(cell, index), cost) in &nanos {
-                let yardstick = if cell.2 == 1 { LIMIT_WRITE } else { LIMIT_BATCH };
-                let yardstick = targets::ALL.iter().position(|it| it.name == yardstick);
-                let yardstick = yardstick.and_then(|it| nanos.get(&(cell, it)));
-                if let (Some(yardstick), Some(measured)) =
-                    (yardstick, results.get_mut(&(cell, index)))
-                {
-                    measured.ratio.add(yardstick / cost);
-                }
-            }
+            record(&samples, &mut results);
         }
     }
     for window in WINDOWS {
@@ -71,28 +60,74 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn measure(
-    options: &Options,
-    target: &Target,
-    connections: usize,
-) -> Result<Vec<(Cell, f64, f64)>> {
-    let server = (target.start)(&options.lab)?;
-    let mut crowd = crowd(server.as_ref(), connections, 1)?;
-    let mut samples = Vec::new();
-    for payload in PAYLOADS {
-        for window in WINDOWS {
-            let traffic = traffic(server.as_ref(), payload, 1);
-            // Once to warm up: buffers of the kernel grow, just-in-time compilers compile.
-            crowd.saturate(&traffic, window, options.span() / 4)?;
-            let sample = crowd.saturate(&traffic, window, options.span().max(MIN_SPAN))?;
-            let cell = (connections, payload, window);
-            samples.push((cell, sample.nanos_per_delivery(), sample.rate()));
-        }
-    }
-    Ok(samples)
+fn names(indices: &[usize]) -> String {
+    indices.iter().map(|it| targets::ALL[*it].name).collect::<Vec<_>>().join(", ")
 }
 
-const MIN_SPAN: Duration = Duration::from_millis(200);
+/// Measures several servers side by side: each stands idle while another one has its turn, and the
+/// turns are short, so that what else the machine does falls on all of them alike.
+fn measure(
+    options: &Options,
+    report: &mut Report,
+    indices: &[usize],
+    connections: usize,
+    samples: &mut Round,
+) -> Result<()> {
+    let mut running = Vec::new();
+    for &index in indices {
+        let target = targets::ALL[index];
+        if report.is_absent(target.name) {
+            continue;
+        }
+        let opened = (target.start)(&options.lab)
+            .and_then(|server| Ok((crowd(server.as_ref(), connections, 1)?, server)));
+        match opened {
+            Ok((crowd, server)) => running.push((index, crowd, server)),
+            Err(error) if target.is_peer => report.absent(target.name, &error),
+            Err(error) => return Err(error).context(target.name),
+        }
+    }
+    let turn = options.span() / TURNS;
+    for payload in PAYLOADS {
+        for window in WINDOWS {
+            let cell = (connections, payload, window);
+            for measured in 0..=TURNS {
+                running.retain_mut(|(index, crowd, server)| {
+                    let traffic = traffic(server.as_ref(), payload, 1);
+                    match crowd.saturate(&traffic, window, turn) {
+                        // The first turn warms up: buffers grow, code is compiled.
+                        Ok(_) if measured == 0 => true,
+                        Ok(sample) => {
+                            samples
+                                .entry((cell, *index))
+                                .and_modify(|all| *all = all.and(sample))
+                                .or_insert(sample);
+                            true
+                        }
+                        Err(error) => {
+                            report.absent(targets::ALL[*index].name, &error);
+                            false
+                        }
+                    }
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn record(samples: &Round, results: &mut BTreeMap<(Cell, usize), Measured>) {
+    for (&(cell, index), sample) in samples {
+        let measured = results.entry((cell, index)).or_default();
+        measured.nanos.add(sample.nanos_per_delivery());
+        measured.rate.add(sample.rate());
+        let yardstick = if cell.2 == 1 { LIMIT_WRITE } else { LIMIT_BATCH };
+        let yardstick = targets::ALL.iter().position(|it| it.name == yardstick);
+        if let Some(yardstick) = yardstick.and_then(|it| samples.get(&(cell, it))) {
+            measured.ratio.add(yardstick.nanos_per_delivery() / sample.nanos_per_delivery());
+        }
+    }
+}
 
 fn table(window: u64, results: &BTreeMap<(Cell, usize), Measured>) -> Table {
     let yardstick = if window == 1 { LIMIT_WRITE } else { LIMIT_BATCH };
