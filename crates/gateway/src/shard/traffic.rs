@@ -58,7 +58,13 @@ impl Shard {
 
     /// Handles the first `count` bytes of the scratch buffer as input of a connection.
     pub(super) fn take_in(&mut self, key: Key, count: usize) {
-        match self.hear(key, count) {
+        let heard = self.hear(key, count);
+        if !self.effects.is_empty() {
+            let effects = std::mem::take(&mut self.effects);
+            self.catch_up();
+            self.effects = effects;
+        }
+        match heard {
             Heard::Messages => self.apply_effects(key),
             Heard::PeerClosed(code) => {
                 self.apply_effects(key);
@@ -118,9 +124,6 @@ impl Shard {
     /// Carries out what a session asked for, in order.
     pub(super) fn apply_effects(&mut self, key: Key) {
         let mut effects = std::mem::take(&mut self.effects);
-        if !effects.is_empty() {
-            self.catch_up();
-        }
         for effect in effects.drain(..) {
             let Some(connection) = self.connections.get(key as usize) else { break };
             if !connection.phase.is_live() {
