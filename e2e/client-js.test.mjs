@@ -229,12 +229,12 @@ test("keep-alive pings are answered, so that an idle connection stays", async (t
   const { service } = freshHub(t, { release: RELEASES["1.1.0"], protocol: RELEASES["1.1.0"].WebPubSubJsonProtocol });
   const pings = new Inbox("ping of the client");
   const proxy = await Proxy.start(server.ready.http, { onText: (text) => text === '{"type":"ping"}' && pings.push(text) });
-  t.after(() => proxy.close());
   const { url } = await service.getClientAccessToken();
   // The client gives up when it hears nothing for 600 ms; only pongs can keep it.
   const keepAlive = { keepAliveIntervalInMs: 50, keepAliveTimeoutInMs: 600, autoReconnect: false };
   const client = new SdkClient(RELEASES["1.1.0"], proxy.url(url), keepAlive);
   t.after(() => client.stop());
+  t.after(() => proxy.close());
   await client.start();
   const many = pings.take(30);
   const gaveUp = client.on.stopped.next().then(() => assert.fail("the client gave up"));
