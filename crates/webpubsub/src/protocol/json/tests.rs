@@ -175,3 +175,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_servers_messages_of_the_fuzzing_corpus_read() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/server_message");
+    for name in ["connected", "ack"] {
+        let text = std::fs::read_to_string(format!("{corpus}/{name}")).unwrap();
+        assert!(client::decode(&text).is_ok(), "{name}");
+    }
+}

@@ -146,3 +146,24 @@ proptest! {
         let _ = (connect(&response, &[]), user(&response), acknowledged(&response));
     }
 }
+
+/// The fuzzing corpus: two bytes of status, a line with the content type, the body.
+#[test]
+fn the_answers_of_the_fuzzing_corpus_mean_what_their_names_say() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/event_handler_answer");
+    let read = |name: &str| {
+        let bytes = std::fs::read(format!("{corpus}/{name}")).unwrap();
+        let line = 2 + bytes[2..].iter().position(|byte| *byte == b'\n').unwrap();
+        let (content_type, body) = (&bytes[2..line], &bytes[line + 1..]);
+        let text = |part: &[u8]| String::from_utf8(part.to_vec()).unwrap();
+        let status = u16::from_be_bytes([bytes[0], bytes[1]]);
+        response(status, &[("content-type", &text(content_type))], &text(body))
+    };
+    let offered = ["chat.v1".to_owned()];
+    let ConnectOutcome::Accepted(grant) = connect(&read("grant"), &offered) else {
+        panic!("the grant is one")
+    };
+    assert_eq!(grant.groups.as_deref(), Some(&["g".to_owned()][..]));
+    assert!(matches!(user(&read("reply")), UserOutcome::Handled(Some(_))));
+    assert!(matches!(connect(&read("refusal"), &offered), ConnectOutcome::Refused(_)));
+}
