@@ -314,6 +314,19 @@ fn a_paused_connection_is_not_taken_for_dead() {
 }
 
 #[test]
+fn a_connection_is_in_so_many_groups_and_no_more() {
+    let host = Host::start(1);
+    let names: Vec<String> = (1..2000).map(|number| number.to_string()).collect();
+    let groups: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut client = host.connect(None, &groups);
+    client.send_text("join last");
+    assert_eq!(client.texts(1), ["ok"]);
+    client.send_text("join one-more");
+    let (code, reason) = client.close_after_texts();
+    assert!(code == 1008 && reason.contains("2000 groups"), "{code} {reason}");
+}
+
+#[test]
 fn a_full_replay_buffer_ends_the_connection() {
     let host = Host::start(1);
     let mut client = host.connect_reliable();
