@@ -67,22 +67,16 @@ impl Link {
     /// Reads what is there; zero at the end of the stream.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(tls) = &mut self.tls else { return self.tcp.read(buffer) };
-        loop {
-            match tls.reader().read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                outcome => return outcome,
-            }
-            if tls.read_tls(&mut self.tcp)? == 0 {
-                return Ok(0);
-            }
-            tls.process_new_packets().map_err(io::Error::other)?;
-            self.flush_tls()?;
-            let Some(still) = &mut self.tls else { return Ok(0) };
-            if still.is_handshaking() && !still.wants_read() {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            return self.read_decrypted(buffer);
+        match tls.reader().read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            outcome => return outcome,
         }
+        if tls.read_tls(&mut self.tcp)? == 0 {
+            return Ok(0);
+        }
+        tls.process_new_packets().map_err(io::Error::other)?;
+        self.flush_tls()?;
+        self.read_decrypted(buffer)
     }
 
     fn read_decrypted(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -81,10 +81,11 @@ impl Report {
         })
     }
 
-    /// Prints a table and keeps it.
-    pub fn table(&mut self, table: Table) {
+    /// Prints a table, and writes the page as far as it has come.
+    pub fn table(&mut self, table: Table) -> Result<()> {
         println!("{}", table.markdown());
         self.tables.push(table);
+        self.write()
     }
 
     /// Remembers that a server could not be measured.
@@ -100,8 +101,7 @@ impl Report {
         self.absent.iter().any(|(absent, _)| absent == name)
     }
 
-    /// Writes the page.
-    pub fn finish(self) -> Result<()> {
+    fn write(&self) -> Result<()> {
         let Some(path) = &self.options.report else { return Ok(()) };
         let mut page = String::from(include_str!("introduction.md"));
         let _ = write!(

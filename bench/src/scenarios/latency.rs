@@ -92,6 +92,5 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<()> {
             Table::spread(&measured.ratios[1]),
         ]);
     }
-    report.table(table);
-    Ok(())
+    report.table(table)
 }

@@ -84,6 +84,5 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<()> {
             Table::spread(&measured.ratio),
         ]);
     }
-    report.table(table);
-    Ok(())
+    report.table(table)
 }

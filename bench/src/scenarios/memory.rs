@@ -53,8 +53,7 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<()> {
         let measured = measure(options, connections, &|| over_tls(options)).context("TLS")?;
         row(&mut table, "tidings (TLS)", &measured);
     }
-    report.table(table);
-    Ok(())
+    report.table(table)
 }
 
 fn row(table: &mut Table, name: &str, measured: &Measured) {

@@ -55,7 +55,7 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<()> {
         }
     }
     for window in WINDOWS {
-        report.table(table(window, &results));
+        report.table(table(window, &results))?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use super::crowd;
+use crate::fanout::Sample;
 use crate::link::Route;
 use crate::options::Options;
 use crate::report::{Report, Table};
@@ -25,7 +26,15 @@ const FIRST_ACK: u64 = 1_000_000_000;
 #[derive(Default)]
 struct Measured {
     rate: Samples,
-    nanos: Samples,
+    micros: Samples,
+}
+
+impl Measured {
+    /// Adds a round in which each answer stood for `worth` requests.
+    fn add(&mut self, sample: Sample, worth: u64) {
+        self.rate.add(sample.rate() * worth as f64);
+        self.micros.add(sample.nanos_per_delivery() / worth as f64 / 1e3);
+    }
 }
 
 pub(super) fn acks(options: &Options, report: &mut Report) -> Result<()> {
@@ -41,23 +50,16 @@ pub(super) fn acks(options: &Options, report: &mut Report) -> Result<()> {
             let ids = (0..IN_FLIGHT).map(|id| FIRST_ACK + turn * IN_FLIGHT + id);
             ids.flat_map(|id| tidings::acknowledged_publish(client, PAYLOAD, Some(id))).collect()
         };
-        converse(
-            options,
-            &server,
-            &mut crowd.swarm,
-            unit * IN_FLIGHT,
-            IN_FLIGHT,
-            request,
-            &mut measured,
-        )?;
+        let swarm = &mut crowd.swarm;
+        let sample = converse(options, &server, swarm, unit * IN_FLIGHT, request)?;
+        measured.add(sample, IN_FLIGHT);
     }
     let title = "Sends with acks";
     let note = format!(
         "{SENDERS} clients send {PAYLOAD} B to a group with an ackId, {IN_FLIGHT} at a time each, and \
          go on when all are acknowledged."
     );
-    report.table(table('g', title, &note, "acknowledged sends/s", &measured));
-    Ok(())
+    report.table(table('g', title, &note, "acknowledged sends/s", &measured))
 }
 
 pub(super) fn rest(options: &Options, report: &mut Report) -> Result<()> {
@@ -69,13 +71,13 @@ pub(super) fn rest(options: &Options, report: &mut Report) -> Result<()> {
         let mut callers = Swarm::new()?;
         callers.open(CALLERS, &server.route(), Framing::Bytes, &|_| Vec::new())?;
         let unit = answer_bytes(&server.route(), &request)?;
-        converse(options, &server, &mut callers, unit, 1, |_, _| request.clone(), &mut measured)?;
+        let sample = converse(options, &server, &mut callers, unit, |_, _| request.clone())?;
+        measured.add(sample, 1);
     }
     let note = format!(
         "{CALLERS} keep-alive connections, one signed call of {PAYLOAD} B to a group at a time each."
     );
-    report.table(table('h', "REST publishes", &note, "calls/s", &measured));
-    Ok(())
+    report.table(table('h', "REST publishes", &note, "calls/s", &measured))
 }
 
 fn table(letter: char, title: &str, note: &str, what: &str, measured: &Measured) -> Table {
@@ -84,7 +86,7 @@ fn table(letter: char, title: &str, note: &str, what: &str, measured: &Measured)
     table.row([
         "tidings".to_owned(),
         format!("{:.0}", measured.rate.median()),
-        Table::spread(&measured.nanos),
+        Table::spread(&measured.micros),
     ]);
     table
 }
@@ -113,10 +115,8 @@ fn converse(
     server: &dyn Server,
     clients: &mut Swarm,
     unit: u64,
-    worth: u64,
     request: impl Fn(usize, u64) -> Vec<u8>,
-    measured: &mut Measured,
-) -> Result<()> {
+) -> Result<Sample> {
     clients.reset();
     let cpu = system::cpu_time(server.pid())?;
     let started = Instant::now();
@@ -142,10 +142,7 @@ fn converse(
             bail!("{waiting} requests are not answered");
         }
     }
-    let wall = started.elapsed().as_secs_f64();
+    let wall = started.elapsed();
     let cpu = system::cpu_time(server.pid())? - cpu;
-    let count = (answered * worth) as f64;
-    measured.rate.add(count / wall);
-    measured.nanos.add(cpu.as_secs_f64() * 1e6 / count);
-    Ok(())
+    Ok(Sample { deliveries: answered, wall, cpu })
 }

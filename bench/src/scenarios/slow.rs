@@ -73,8 +73,7 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<()> {
         format!("{:.0}", measured.told.median()),
     ];
     table.row(row("one percent does not", &measured.disturbed, rest));
-    report.table(table);
-    Ok(())
+    report.table(table)
 }
 
 fn measure(

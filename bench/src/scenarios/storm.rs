@@ -51,8 +51,7 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<()> {
             Table::spread(&measured.back),
         ]);
     }
-    report.table(table);
-    Ok(())
+    report.table(table)
 }
 
 fn start(options: &Options, tls: bool) -> Result<Box<dyn Server>> {

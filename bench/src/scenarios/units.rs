@@ -54,8 +54,7 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<()> {
             }
         }
     }
-    report.table(table);
-    Ok(())
+    report.table(table)
 }
 
 /// One load; `None` when the server ended connections under it.
