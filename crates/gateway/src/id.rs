@@ -18,18 +18,23 @@ const TEXT_BYTES: usize = RAW_BYTES / 3 * 4;
 pub struct ConnectionId([u8; TEXT_BYTES]);
 
 impl ConnectionId {
-    /// A fresh name for a connection on `shard` of `node`.
+    /// A fresh name for a connection on `shard` of `node`. It begins with a letter or digit, so that
+    /// no command line takes it for an option.
     pub(crate) fn random(node: u16, shard: u8) -> Self {
-        let mut raw = [0; RAW_BYTES];
-        let [random @ .., node_high, node_low, last] = &mut raw;
-        aws_lc_rs::rand::SystemRandom::new()
-            .fill(random)
-            .expect("the system's random source answers");
-        [*node_high, *node_low] = node.to_be_bytes();
-        *last = shard;
-        let mut text = [0; TEXT_BYTES];
-        URL_SAFE_NO_PAD.encode_slice(raw, &mut text).expect("18 bytes are 24 characters");
-        Self(text)
+        loop {
+            let mut raw = [0; RAW_BYTES];
+            let [random @ .., node_high, node_low, last] = &mut raw;
+            aws_lc_rs::rand::SystemRandom::new()
+                .fill(random)
+                .expect("the system's random source answers");
+            [*node_high, *node_low] = node.to_be_bytes();
+            *last = shard;
+            let mut text = [0; TEXT_BYTES];
+            URL_SAFE_NO_PAD.encode_slice(raw, &mut text).expect("18 bytes are 24 characters");
+            if text[0].is_ascii_alphanumeric() {
+                return Self(text);
+            }
+        }
     }
 
     /// Reads a name that this program could have given; `None` for any other text.
@@ -79,6 +84,12 @@ mod tests {
             assert_eq!(id.shard(), shard);
             assert_eq!(ConnectionId::parse(id.as_str()), Some(id));
         }
+    }
+
+    #[test]
+    fn no_name_looks_like_an_option() {
+        let first = |_| ConnectionId::random(0, 0).0[0];
+        assert!((0..1000).map(first).all(|byte| byte.is_ascii_alphanumeric()));
     }
 
     #[test]
