@@ -18,7 +18,7 @@ const WINDOWS: [u64; 2] = [1, 16];
 
 /// How many connections the generator holds at most, below its limit of descriptors.
 const HELD_AT_ONCE: usize = 18_500;
-/// Each server has so many turns in each cell.
+/// Servers side by side have so many turns each in each cell.
 const TURNS: u32 = 4;
 
 /// Connections, payload, publishes in flight.
@@ -87,11 +87,13 @@ fn measure(
             Err(error) => return Err(error).context(target.name),
         }
     }
-    let turn = options.span() / TURNS;
+    // Alone, it has one long turn.
+    let turns = if running.len() > 1 { TURNS } else { 1 };
+    let turn = options.span() / turns;
     for payload in PAYLOADS {
         for window in WINDOWS {
             let cell = (connections, payload, window);
-            for measured in 0..=TURNS {
+            for measured in 0..=turns {
                 running.retain_mut(|(index, crowd, server)| {
                     let traffic = traffic(server.as_ref(), payload, 1);
                     match crowd.saturate(&traffic, window, turn) {
