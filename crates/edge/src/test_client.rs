@@ -1,10 +1,8 @@
-//! For tests only: certificates, a client that speaks raw HTTP over plain or TLS sockets, and a
-//! catcher of log lines.
+//! For tests only: certificates, and a client that speaks raw HTTP over plain or TLS sockets.
 
-use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -13,7 +11,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::tls::CertificateFiles;
 
@@ -81,42 +78,4 @@ pub(crate) async fn read_until<S: AsyncRead + Unpin>(stream: &mut S, end: &str) 
         read.push(stream.read_u8().await.unwrap_or_else(|cause| panic!("{cause}: {}", seen())));
     }
     String::from_utf8(read).unwrap()
-}
-
-/// Catches the log lines of the thread that holds the guard of [`LogCatcher::start`].
-#[derive(Clone, Default)]
-pub(crate) struct LogCatcher(Arc<Mutex<Vec<u8>>>);
-
-impl LogCatcher {
-    /// Starts to catch, until the guard is dropped.
-    pub(crate) fn start() -> (Self, tracing::subscriber::DefaultGuard) {
-        let catcher = Self::default();
-        let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).with_writer(catcher.clone()).finish();
-        (catcher, tracing::subscriber::set_default(subscriber))
-    }
-
-    /// All that was caught so far.
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for LogCatcher {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for LogCatcher {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
 }

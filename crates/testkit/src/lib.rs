@@ -1,6 +1,9 @@
-//! Support for tests: a clock that is set by hand, and golden files.
+//! Support for tests: a clock that is set by hand, golden files, and the log lines of a test.
 
 pub mod golden;
+mod log;
+
+pub use log::LogLines;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;

@@ -3,9 +3,9 @@
 use axum::Extension;
 use axum::routing::get;
 use kernel::ErrorKind;
+use testkit::LogLines;
 
 use super::*;
-use crate::test_client::LogCatcher;
 
 fn refuse() -> Response {
     let error = Error::new(ErrorKind::Forbidden, "Forbidden", "The token is for hub \"a\".")
@@ -68,7 +68,7 @@ async fn duplicate_slashes_are_collapsed_before_routing() {
 
 #[tokio::test]
 async fn a_refusal_is_logged_with_its_reason_and_without_the_query() {
-    let (log, _guard) = LogCatcher::start();
+    let log = LogLines::catch();
     let (response, body) = ask("/refused?access_token=s3cr3t").await;
     let log = log.text();
     let id = response.headers()["x-ms-request-id"].to_str().unwrap();
@@ -81,21 +81,21 @@ async fn a_refusal_is_logged_with_its_reason_and_without_the_query() {
 
 #[tokio::test]
 async fn an_answer_that_is_no_refusal_is_not_logged() {
-    let (log, _guard) = LogCatcher::start();
+    let log = LogLines::catch();
     ask("/id").await;
     assert_eq!(log.text(), "");
 }
 
 #[tokio::test]
 async fn a_long_path_is_cut_in_the_log() {
-    let (log, _guard) = LogCatcher::start();
+    let log = LogLines::catch();
     ask(&format!("/{}", "a".repeat(5_000))).await;
     assert!(log.text().contains("Not Found") && log.text().len() < 1_000, "{}", log.text());
 }
 
 #[tokio::test]
 async fn a_panicking_handler_costs_its_request_alone() {
-    let (log, _guard) = LogCatcher::start();
+    let log = LogLines::catch();
     let (response, body) = ask("/broken").await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert!(body.contains("x-ms-request-id") && !body.contains("on purpose"), "{body}");

@@ -9,7 +9,9 @@ use axum::routing::get;
 use tokio::net::TcpSocket;
 
 use super::*;
-use crate::test_client::{LogCatcher, connect, exchange};
+use testkit::LogLines;
+
+use crate::test_client::{connect, exchange};
 
 const INNER: &str = "socket_tests::descriptors::with_few_descriptors";
 
@@ -25,7 +27,7 @@ fn running_out_of_descriptors_delays_connections_and_no_more() {
 #[tokio::test]
 #[ignore = "needs a process with few descriptors; the test above runs it in one"]
 async fn with_few_descriptors() {
-    let (log, _guard) = LogCatcher::start();
+    let log = LogLines::catch();
     let server = start(Router::new().route("/", get(async || "served")));
     let waiting = TcpSocket::new_v4().unwrap();
     let mut hoard = Vec::new();

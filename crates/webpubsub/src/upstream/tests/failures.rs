@@ -1,11 +1,9 @@
 //! Handlers that refuse, break, or are not there.
 
-use std::io::{self, Write};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::response::IntoResponse;
-use tracing_subscriber::fmt::MakeWriter;
+use testkit::LogLines;
 
 use super::*;
 use crate::upstream::tests::fake_handler::Seen;
@@ -132,7 +130,7 @@ async fn a_client_that_sends_more_than_may_wait_hears_so_at_once() {
 
 #[tokio::test]
 async fn the_log_tells_when_a_handler_begins_to_fail_and_when_it_works_again() {
-    let (log, _guard) = Log::start();
+    let log = LogLines::catch();
     let fake = answering(&[404, 404, 204, 401, 502, 502, 502]).await;
     let world = World::new();
     let context = world.connection(fake.port, "abc");
@@ -151,39 +149,4 @@ async fn the_log_tells_when_a_handler_begins_to_fail_and_when_it_works_again() {
         assert!(line.contains(level) && line.contains(message) && line.contains(detail), "{line}");
     }
     assert!(!text.contains("hidden") && !text.contains("payload"), "{text}");
-}
-
-/// Catches the log lines of this thread, from `info` on.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn start() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone());
-        (log, tracing::subscriber::set_default(subscriber.finish()))
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
 }
