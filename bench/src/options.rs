@@ -12,7 +12,7 @@ const USAGE: &str = "\
 usage: tidings-bench --tidings PROGRAM [--quick] [--only SCENARIOS] [--rounds N] [--report FILE]
   --quick      small and short, one round: shows that everything works, not how fast
   --only       letters of scenarios, such as ad
-  --targets    names of servers, separated by commas; the others are left out
+  --targets    names of servers as the tables show them, separated by commas
   --rounds     how often everything is measured, in turn (default 5)
   --report     where the report is written (default: nowhere)";
 
@@ -56,6 +56,10 @@ impl Options {
         };
         let mut rest = arguments.iter();
         while let Some(name) = rest.next() {
+            if name == "--help" {
+                println!("{USAGE}");
+                std::process::exit(0);
+            }
             if name == "--quick" {
                 (options.quick, options.rounds) = (true, 1);
                 continue;

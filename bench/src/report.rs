@@ -85,6 +85,7 @@ impl Report {
     pub fn table(&mut self, table: Table) -> Result<()> {
         println!("{}", table.markdown());
         self.tables.push(table);
+        self.tables.sort_by_key(|table| table.scenario);
         self.write()
     }
 

@@ -24,6 +24,8 @@ use crate::transport::{Socket, Transport};
 const RECOVERY_WINDOW: Duration = Duration::from_secs(30);
 /// How long a peer may take to answer our close frame or to read its own echo.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a slow receiver may take to read on to its close frame, which is all that waits for it.
+const SLOW_PATIENCE: Duration = Duration::from_secs(30);
 /// So many pings in a row without a sign of life end a connection: one lost second of a busy client
 /// does not, a dead peer is gone within three intervals.
 const UNANSWERED_PINGS: u8 = 2;
@@ -238,7 +240,7 @@ impl Shard {
         connection.end = Some(REASON.into());
         self.metrics.slow_closes.inc();
         self.memberships.remove_connection(key);
-        self.set_alarm(key, CLOSE_PATIENCE, Purpose::GiveUp);
+        self.set_alarm(key, SLOW_PATIENCE, Purpose::GiveUp);
     }
 
     /// Closes a connection after a defect of ours, without asking its session again.
