@@ -1,0 +1,1 @@
+//! Resource manager calls over the services' own interfaces.
