@@ -11,7 +11,7 @@ use crate::report::{Report, Table};
 use crate::statistics::Samples;
 use crate::system;
 use crate::targets::tidings::Tidings;
-use crate::targets::{self, Server, TIDINGS};
+use crate::targets::{self, LIMIT_BATCH, LIMIT_RING, Server, TIDINGS};
 
 const CONNECTIONS: usize = 18_000;
 /// Memory hardly varies, so a few rounds tell as much as many.
@@ -41,7 +41,10 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<()> {
         Ok(Box::new(Tidings::start(&options.lab)?.over_tls()))
     };
     for target in targets::ALL {
-        if options.wants_target(target.name) && !report.is_absent(target.name) {
+        // One limit program stands for all: none of them keeps anything but sockets.
+        let is_another_limit = [LIMIT_BATCH, LIMIT_RING].contains(&target.name);
+        let wanted = options.wants_target(target.name) && !is_another_limit;
+        if wanted && !report.is_absent(target.name) {
             match measure(options, connections, &|| (target.start)(&options.lab)) {
                 Ok(measured) => row(&mut table, target.name, &measured),
                 Err(error) if target.is_peer => report.absent(target.name, &error),

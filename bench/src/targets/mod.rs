@@ -52,7 +52,7 @@ pub struct Target {
 pub const ALL: [Target; 10] = [
     Target { name: LIMIT_WRITE, start: limit::write, is_peer: false },
     Target { name: LIMIT_BATCH, start: limit::batch, is_peer: false },
-    Target { name: "io_uring limit", start: limit::ring, is_peer: false },
+    Target { name: LIMIT_RING, start: limit::ring, is_peer: false },
     Target { name: TIDINGS, start: tidings::json, is_peer: false },
     Target { name: "tidings (simple client)", start: tidings::simple, is_peer: false },
     Target { name: "nats-server", start: nats::start, is_peer: true },
@@ -66,6 +66,8 @@ pub const ALL: [Target; 10] = [
 pub const LIMIT_WRITE: &str = "write limit";
 /// The yardstick of many.
 pub const LIMIT_BATCH: &str = "batch limit";
+/// The limit program that hands the writes of a turn to the kernel together.
+pub const LIMIT_RING: &str = "io_uring limit";
 /// What users get.
 pub const TIDINGS: &str = "tidings";
 
