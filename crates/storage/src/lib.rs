@@ -7,6 +7,7 @@
 //! - [`Statement`], [`Val`], [`Row`]: SQL with `$1` parameters in, rows out
 //! - [`Migration`]: one numbered step of a component's schema
 //! - [`MasterKey`]: encryption of secrets before they are stored
+//! - `testing`, behind the feature of that name: a database for a test, on every engine
 //!
 //! Invariants: a write is answered only after its commit (with [`Durability::Full`], after the disk
 //! has it); one failing write changes nothing and disturbs no other; every queue is bounded and makes
@@ -19,6 +20,8 @@ mod migrate;
 mod reader;
 mod seal;
 mod statement;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod value;
 mod writer;
 
