@@ -26,6 +26,10 @@ pub enum ErrorKind {
     MethodNotAllowed,
     /// The state of the thing named does not allow this.
     Conflict,
+    /// The thing named was usable once and will never be again.
+    Gone,
+    /// The thing named is not in the version that the caller expects.
+    PreconditionFailed,
     /// A body, frame or name above its limit.
     TooLarge,
     /// A content type that the operation does not take.
