@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::client::verify_server_name;
+use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::pki_types::ServerName;
 use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -54,6 +55,11 @@ impl ServerTls {
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // A client that comes back resumes with a ticket, so a storm of reconnects costs no
+        // signatures, and no client takes memory while it is away. Keys change by themselves.
+        config.ticketer = Ticketer::new().map_err(|error| {
+            TlsError::new(Path::new("TLS"), error.to_string(), "the system gave no random bytes")
+        })?;
         Ok(Self { files, current, config: Arc::new(config), seen: Mutex::new(seen) })
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rustls::HandshakeKind;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tempfile::TempDir;
@@ -33,6 +34,26 @@ async fn handshake(tls: &ServerTls, trusted: &Path, host: &'static str) -> std::
     let name = ServerName::try_from(host).unwrap();
     let connected = tls_client(trusted, &["h2", "http/1.1"]).connect(name, near).await?;
     Ok((connected, accept.await.unwrap()?))
+}
+
+#[tokio::test]
+async fn a_client_that_comes_back_resumes() {
+    let World { files, tls, dir: _dir } = world();
+    let connector = tls_client(&files.certificate, &["http/1.1"]);
+    let mut kinds = Vec::new();
+    for _ in 0..2 {
+        let (near, far) = tokio::io::duplex(16 * 1024);
+        let accept = tokio::spawn(TlsAcceptor::from(tls.config()).accept(far).into_future());
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut client = connector.connect(name, near).await.unwrap();
+        let mut server = accept.await.unwrap().unwrap();
+        // The ticket comes after the handshake, before the first data.
+        server.write_all(b"!").await.unwrap();
+        server.flush().await.unwrap();
+        client.read_exact(&mut [0; 1]).await.unwrap();
+        kinds.push(server.get_ref().1.handshake_kind());
+    }
+    assert_eq!(kinds, [Some(HandshakeKind::Full), Some(HandshakeKind::Resumed)]);
 }
 
 fn presented(pair: &Pair) -> CertificateDer<'static> {
