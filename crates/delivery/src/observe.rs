@@ -1,0 +1,96 @@
+//! What happens to deliveries, for metrics, logs and traces.
+
+use std::time::Duration;
+
+use kernel::Timestamp;
+
+use crate::{DeliveryId, Reason};
+
+/// Is told of every step. Called in the course of the work, so it must be quick.
+pub trait Observer: Send + Sync + 'static {
+    /// One step.
+    fn observe(&self, event: &Event<'_>);
+}
+
+/// Ignores everything.
+impl Observer for () {
+    fn observe(&self, _: &Event<'_>) {}
+}
+
+/// One step of a delivery or of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// Its transaction is committed.
+    Accepted {
+        /// Its queue.
+        queue: &'a str,
+        /// Its target.
+        target: &'a str,
+        /// Which one.
+        id: DeliveryId,
+    },
+    /// An attempt begins.
+    Attempted {
+        /// Its queue.
+        queue: &'a str,
+        /// Its target.
+        target: &'a str,
+        /// Which one.
+        id: DeliveryId,
+        /// Attempts before this one.
+        attempts: u32,
+    },
+    /// An attempt succeeded, and the store knows.
+    Delivered {
+        /// Its queue.
+        queue: &'a str,
+        /// Its target.
+        target: &'a str,
+        /// Which one.
+        id: DeliveryId,
+        /// Since its acceptance.
+        age: Duration,
+    },
+    /// An attempt failed, and another will follow.
+    Retried {
+        /// Its queue.
+        queue: &'a str,
+        /// Its target.
+        target: &'a str,
+        /// Which one.
+        id: DeliveryId,
+        /// What happened.
+        outcome: &'a str,
+        /// When the next attempt is due.
+        due_at: Timestamp,
+    },
+    /// It became a dead letter.
+    Died {
+        /// Its queue.
+        queue: &'a str,
+        /// Its target.
+        target: &'a str,
+        /// Which one.
+        id: DeliveryId,
+        /// Why.
+        reason: Reason,
+        /// What the last attempt ended with, if there was one.
+        outcome: Option<&'a str>,
+    },
+    /// A target is left alone for a while.
+    Suspended {
+        /// Its queue.
+        queue: &'a str,
+        /// The target.
+        target: &'a str,
+        /// When it is tried again.
+        until: Timestamp,
+    },
+    /// A target that was on probation works again.
+    Recovered {
+        /// Its queue.
+        queue: &'a str,
+        /// The target.
+        target: &'a str,
+    },
+}
