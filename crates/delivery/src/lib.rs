@@ -24,6 +24,7 @@ mod courier;
 mod decide;
 mod deliveries;
 mod driver;
+mod engine;
 mod id;
 mod model;
 mod observe;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use kernel::Timestamp;
 
+use crate::probation::Change;
+use crate::store::{Settled, Settlement};
 use crate::{DeliveryId, Reason};
 
 /// Is told of every step. Called in the course of the work, so it must be quick.
@@ -93,4 +95,32 @@ pub enum Event<'a> {
         /// The target.
         target: &'a str,
     },
+}
+
+/// Tells what became of an attempt.
+pub(crate) fn report_settled(observer: &dyn Observer, it: &Settled, now: Timestamp) {
+    let (queue, target, id) = (&*it.queue, &*it.target, it.id);
+    match &it.settlement {
+        Settlement::Done => {
+            let age = now.since(it.accepted_at);
+            observer.observe(&Event::Delivered { queue, target, id, age });
+        }
+        Settlement::Again { due_at, attempted } => {
+            let (outcome, due_at) = (attempted.outcome.as_str(), *due_at);
+            observer.observe(&Event::Retried { queue, target, id, outcome, due_at });
+        }
+        Settlement::Bury { reason, attempted, .. } => {
+            let outcome = attempted.as_ref().map(|it| it.outcome.as_str());
+            observer.observe(&Event::Died { queue, target, id, reason: *reason, outcome });
+        }
+        Settlement::GiveBack => {}
+    }
+}
+
+/// Tells of a target's new standing.
+pub(crate) fn report_change(observer: &dyn Observer, queue: &str, target: &str, change: Change) {
+    observer.observe(&match change {
+        Change::Suspended(until) => Event::Suspended { queue, target, until },
+        Change::Recovered => Event::Recovered { queue, target },
+    });
 }

@@ -85,6 +85,7 @@ pub(crate) struct Settled {
     pub(crate) queue: std::sync::Arc<str>,
     pub(crate) target: std::sync::Arc<str>,
     pub(crate) order_key: Option<String>,
+    pub(crate) accepted_at: Timestamp,
     pub(crate) settlement: Settlement,
 }
 
