@@ -19,6 +19,8 @@ const ERROR_CODE: HeaderName = HeaderName::from_static("x-ms-error-code");
 pub enum Envelope {
     /// Web PubSub's REST calls: `{"code","message","target"?}` and the header `x-ms-error-code`.
     WebPubSub,
+    /// Resource manager calls: `{"error":{"code","message","target"?}}`.
+    ResourceManager,
     /// The sentence alone, as plain text: a refused WebSocket upgrade, or a request that no service
     /// claims.
     Text,
@@ -47,6 +49,7 @@ impl IntoResponse for Rejection {
         let Self { error, envelope } = self;
         let mut response = match envelope {
             Envelope::WebPubSub => web_pubsub(&error),
+            Envelope::ResourceManager => resource_manager(&error),
             Envelope::Text => text(&error),
         };
         *response.status_mut() = status(error.kind());
@@ -83,16 +86,29 @@ pub fn status(kind: ErrorKind) -> StatusCode {
 }
 
 fn web_pubsub(error: &Error) -> Response {
-    let mut body = serde_json::json!({ "code": error.code(), "message": error.message() });
-    if let Some(target) = error.target_name() {
-        body["target"] = target.into();
-    }
-    let mut response = Response::new(Body::from(body.to_string()));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    let mut response = json(&details(error));
     if let Ok(code) = HeaderValue::from_str(error.code()) {
-        headers.insert(ERROR_CODE, code);
+        response.headers_mut().insert(ERROR_CODE, code);
     }
+    response
+}
+
+fn resource_manager(error: &Error) -> Response {
+    json(&serde_json::json!({ "error": details(error) }))
+}
+
+fn details(error: &Error) -> serde_json::Value {
+    let mut details = serde_json::json!({ "code": error.code(), "message": error.message() });
+    if let Some(target) = error.target_name() {
+        details["target"] = target.into();
+    }
+    details
+}
+
+fn json(body: &serde_json::Value) -> Response {
+    let mut response = Response::new(Body::from(body.to_string()));
+    let json = HeaderValue::from_static("application/json; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, json);
     response
 }
 
@@ -135,6 +151,14 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_resource_manager_wraps_the_same_into_an_error_object() {
+        let (parts, body) = rendered(throttled(), Envelope::ResourceManager).await;
+        assert_eq!(parts.status, StatusCode::TOO_MANY_REQUESTS);
+        let inner = r#"{"code":"TooManyRequests","message":"Slow \"down\".","target":"hub"}"#;
+        assert_eq!(body, format!(r#"{{"error":{inner}}}"#));
+    }
+
+    #[tokio::test]
     async fn text_is_the_sentence_alone() {
         let (parts, body) = rendered(throttled(), Envelope::Text).await;
         assert_eq!(body, "Slow \"down\".");
@@ -143,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_operators_context_goes_along_but_not_out() {
-        for envelope in [Envelope::WebPubSub, Envelope::Text] {
+        for envelope in [Envelope::WebPubSub, Envelope::ResourceManager, Envelope::Text] {
             let (parts, body) = rendered(throttled(), envelope).await;
             assert!(!body.contains("bucket") && !format!("{:?}", parts.headers).contains("bucket"));
             let Refused(error) = parts.extensions.get().unwrap();

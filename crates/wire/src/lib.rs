@@ -5,9 +5,12 @@
 //!
 //! - [`Endpoint`]: the address under which a resource is reached
 //! - [`ConnectionString`]: what an application is given to reach and prove itself to a resource
+//! - [`ResourceId`]: the long name of a resource in resource manager calls
 
 mod connection_string;
 mod endpoint;
+mod resource_id;
 
 pub use connection_string::{ConnectionString, ConnectionStringError};
 pub use endpoint::{Endpoint, EndpointError, Scheme};
+pub use resource_id::ResourceId;
