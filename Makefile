@@ -10,7 +10,10 @@ BENCH ?= --report docs/performance.md
 WITH_NODE := PATH="$(CURDIR)/e2e/.venv/bin:$$PATH"
 INSTALLED := e2e/.venv/.installed e2e/node_modules/.installed examples/broadcast-node/node_modules/.installed
 
-.PHONY: help run test check bench rust-checks e2e install system-packages
+# `make instructions COUNT=record` after a change that is worth its instructions.
+COUNT ?= compare
+
+.PHONY: help run test check bench bench-smoke instructions rust-checks e2e install system-packages
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -24,7 +27,7 @@ run: ## build the release binary and start a development server
 test: ## everything that CI runs, installing what it needs first
 test: install rust-checks
 	@$(STEP) "cargo test" cargo test --workspace --locked --no-fail-fast
-	@$(MAKE) --no-print-directory e2e
+	@$(MAKE) --no-print-directory e2e bench-smoke
 
 check: ## the quick checks: format, lints, structure; cargo-deny and fuzzers where installed
 check: rust-checks
@@ -43,9 +46,23 @@ bench: ## measure against peers and the machine's limit; writes docs/performance
 	@$(STEP) "bench" "$(CARGO_TARGET_DIR)/release/tidings-bench" \
 	  --tidings "$(CARGO_TARGET_DIR)/release/tidings" $(BENCH)
 
+bench-smoke: ## a minute of the bench with debug builds, to see that it still works
+	@$(STEP) "debug build" cargo build --locked -p tidings
+	@$(STEP) "bench debug build" cargo build --locked --manifest-path bench/Cargo.toml
+	@$(STEP) "bench, quick" "$(CARGO_TARGET_DIR)/debug/tidings-bench" --quick \
+	  --tidings "$(CARGO_TARGET_DIR)/debug/tidings" --targets "write limit,batch limit,tidings"
+
+instructions: ## count instructions of the hot path (valgrind) and compare with bench/instructions.txt
+	@$(STEP) "release build" cargo build --release --locked -p tidings
+	@$(STEP) "bench build" cargo build --release --locked --manifest-path bench/Cargo.toml
+	@$(STEP) "instructions" "$(CARGO_TARGET_DIR)/release/tidings-bench" --count $(COUNT) \
+	  --tidings "$(CARGO_TARGET_DIR)/release/tidings"
+
 rust-checks:
 	@$(STEP) "format" cargo fmt --all --check
 	@$(STEP) "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
+	@$(STEP) "lints of bench" cargo clippy --manifest-path bench/Cargo.toml --all-targets --locked \
+	  -- -D warnings
 
 install: system-packages $(INSTALLED)
 

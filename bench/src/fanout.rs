@@ -101,6 +101,21 @@ impl Crowd {
         window: u64,
         duration: Duration,
     ) -> Result<Sample> {
+        let started = Instant::now();
+        self.sweep_while(traffic, window, |_| started.elapsed() < duration)
+    }
+
+    /// Publishes exactly so many sweeps, and waits until everyone has everything.
+    pub fn sweeps(&mut self, traffic: &Traffic, window: u64, count: u64) -> Result<Sample> {
+        self.sweep_while(traffic, window, |published| published < count)
+    }
+
+    fn sweep_while(
+        &mut self,
+        traffic: &Traffic,
+        window: u64,
+        more: impl Fn(u64) -> bool,
+    ) -> Result<Sample> {
         let sweep = traffic.publishes.concat();
         let receivers = self.swarm.len();
         self.swarm.reset();
@@ -111,7 +126,7 @@ impl Crowd {
         // How many receivers have each sweep in flight.
         let mut reached: VecDeque<usize> = VecDeque::new();
         loop {
-            while published - complete < window && started.elapsed() < duration {
+            while published - complete < window && more(published) {
                 self.outgoing.push(&sweep);
                 reached.push_back(0);
                 published += 1;

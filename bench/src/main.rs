@@ -11,11 +11,13 @@
 //! | `limit`, `ring` | the yardstick: a server that only writes |
 //! | `process`, `targets` | the servers that are measured |
 //! | `scenarios` | what is measured |
+//! | `instructions` | the hot path in instructions, which no neighbour disturbs |
 //! | `report` | tables |
 //! | `system` | the machine |
 
 mod fanout;
 mod histogram;
+mod instructions;
 mod limit;
 mod link;
 mod options;
@@ -53,5 +55,8 @@ fn main() -> Result<()> {
     let options = Options::parse(&arguments)?;
     system::raise_descriptor_limit()?;
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
-    scenarios::run(&options)
+    match options.counting {
+        Some(counting) => instructions::run(&options, counting),
+        None => scenarios::run(&options),
+    }
 }

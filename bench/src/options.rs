@@ -14,7 +14,17 @@ usage: tidings-bench --tidings PROGRAM [--quick] [--only SCENARIOS] [--rounds N]
   --only       letters of scenarios, such as ad
   --targets    names of servers as the tables show them, separated by commas
   --rounds     how often everything is measured, in turn (default 5)
-  --report     where the report is written (default: nowhere)";
+  --report     where the report is written (default: nowhere)
+  --count      'compare' or 'record': only counts instructions, under valgrind";
+
+/// What is done with counted instructions.
+#[derive(Clone, Copy, Debug)]
+pub enum Counting {
+    /// They become the record.
+    Record,
+    /// They must not be more than recorded.
+    Compare,
+}
 
 /// What is to be done.
 #[derive(Clone, Debug)]
@@ -31,6 +41,8 @@ pub struct Options {
     pub rounds: usize,
     /// Where the report goes.
     pub report: Option<PathBuf>,
+    /// Count instructions instead of measuring.
+    pub counting: Option<Counting>,
 }
 
 impl Options {
@@ -43,6 +55,7 @@ impl Options {
             server_core,
             own_core,
             tidings: PathBuf::new(),
+            under: Vec::new(),
             peers: bench.join(".peers"),
             work: bench.join(".work"),
         };
@@ -53,6 +66,7 @@ impl Options {
             targets: Vec::new(),
             rounds: 5,
             report: None,
+            counting: None,
         };
         let mut rest = arguments.iter();
         while let Some(name) = rest.next() {
@@ -71,6 +85,8 @@ impl Options {
                 "--targets" => options.targets = value.split(',').map(Into::into).collect(),
                 "--rounds" => options.rounds = value.parse().context("--rounds takes a number")?,
                 "--report" => options.report = Some(value.into()),
+                "--count" if value == "record" => options.counting = Some(Counting::Record),
+                "--count" if value == "compare" => options.counting = Some(Counting::Compare),
                 _ => bail!("{USAGE}"),
             }
         }

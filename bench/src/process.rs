@@ -1,5 +1,6 @@
 //! Servers as child processes: on their own core, their output in a file, gone when dropped.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::system;
 
-const START_PATIENCE: Duration = Duration::from_secs(20);
+const START_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where everything is, and on which cores it runs.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Lab {
     pub own_core: usize,
     /// The server that is measured.
     pub tidings: PathBuf,
+    /// What the measured server is started under; itself when empty.
+    pub under: Vec<OsString>,
     /// Where the peers are installed.
     pub peers: PathBuf,
     /// Where servers keep their state and output.
@@ -79,6 +82,14 @@ impl Process {
     /// Waits until a file is there.
     pub fn await_file(&mut self, path: &Path) -> Result<()> {
         self.await_that(|| path.exists())
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub fn stop(mut self) -> Result<()> {
+        system::terminate(self.pid())?;
+        let status = self.child.wait()?;
+        anyhow::ensure!(status.success(), "the server ended with {status}");
+        Ok(())
     }
 
     fn await_that(&mut self, ready: impl Fn() -> bool) -> Result<()> {

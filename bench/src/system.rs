@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// Puts the calling thread, and every process that it starts from now on, on one core.
@@ -42,6 +42,12 @@ pub fn cpu_time(pid: u32) -> Result<Duration> {
     };
     anyhow::ensure!(!failed, "process {pid} has ended");
     Ok(Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec)?))
+}
+
+/// Asks a process to end (SIGTERM).
+pub fn terminate(pid: u32) -> Result<()> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).context("a process id")?;
+    kill_process(pid, Signal::TERM).context("cannot signal the server")
 }
 
 /// Resident memory of a process in bytes.

@@ -47,7 +47,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// Opens `connections` subscribers, in turn over `groups` groups, and a publisher.
-fn crowd(server: &dyn Server, connections: usize, groups: usize) -> Result<Crowd> {
+pub(crate) fn crowd(server: &dyn Server, connections: usize, groups: usize) -> Result<Crowd> {
     let route = server.route();
     let mut swarm = Swarm::new()?;
     swarm.open(connections, &route, server.framing(), &|index| {
@@ -64,7 +64,7 @@ fn crowd(server: &dyn Server, connections: usize, groups: usize) -> Result<Crowd
 }
 
 /// Text of `payload` bytes to each of `groups` groups.
-fn traffic(server: &dyn Server, payload: usize, groups: usize) -> Traffic {
+pub(crate) fn traffic(server: &dyn Server, payload: usize, groups: usize) -> Traffic {
     Traffic {
         publishes: (0..groups).map(|group| server.publish(group, payload)).collect(),
         unit: server.unit(payload),

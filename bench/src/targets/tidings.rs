@@ -48,7 +48,7 @@ pub(super) fn json(lab: &Lab) -> Result<Box<dyn Server>> {
 }
 
 pub(super) fn simple(lab: &Lab) -> Result<Box<dyn Server>> {
-    Ok(Box::new(Tidings { subprotocol: None, ..Tidings::start(lab)? }))
+    Ok(Box::new(Tidings::start(lab)?.for_simple_clients()))
 }
 
 impl Tidings {
@@ -56,7 +56,9 @@ impl Tidings {
     pub fn start(lab: &Lab) -> Result<Self> {
         let folder = lab.folder("tidings")?;
         let ready = folder.join("ready.json");
-        let mut command = Command::new(&lab.tidings);
+        let mut line = lab.under.iter().cloned().chain([lab.tidings.clone().into()]);
+        let mut command = Command::new(line.next().context("a program is named")?);
+        command.args(line);
         command.args(["dev", "--http-port", "0", "--https-port", "0", "--admin-port", "0"]);
         command.arg("--data").arg(folder.join("data")).arg("--ready-file").arg(&ready);
         command.env("TIDINGS_GATEWAY_KEEP_ALIVE_SECONDS", KEEP_ALIVE_SECONDS);
@@ -89,6 +91,17 @@ impl Tidings {
     #[must_use]
     pub fn over_tls(self) -> Self {
         Self { tls: true, ..self }
+    }
+
+    /// The same server, asked for by clients without a subprotocol.
+    #[must_use]
+    pub fn for_simple_clients(self) -> Self {
+        Self { subprotocol: None, ..self }
+    }
+
+    /// Ends it in good order.
+    pub fn stop(self) -> Result<()> {
+        self.process.stop()
     }
 
     /// How many slow receivers it has closed so far.
