@@ -80,8 +80,8 @@ impl Listener {
         self.port
     }
 
-    /// The sockets behind the port.
-    pub(crate) fn into_sockets(self) -> Vec<TcpListener> {
+    /// The sockets behind the port, for a server with an accept loop of its own.
+    pub fn into_sockets(self) -> Vec<TcpListener> {
         self.sockets
     }
 }

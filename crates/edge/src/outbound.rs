@@ -18,9 +18,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::header::{HeaderValue, USER_AGENT};
-use hyper::{HeaderMap, Request, Response};
+use hyper::{HeaderMap, Request, Response, Uri};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 use crate::tls::TlsError;
 pub use address::{AddressPolicy, Cidr, CidrError};
@@ -52,6 +54,7 @@ pub struct Limits {
 #[derive(Clone)]
 pub struct Outbound {
     client: Client<Connector, Full<Bytes>>,
+    connector: Connector,
 }
 
 impl Outbound {
@@ -61,6 +64,7 @@ impl Outbound {
     /// # Errors
     /// [`TlsError`] when the extra file cannot be read or used.
     pub fn new(policy: AddressPolicy, extra_ca: Option<&Path>) -> Result<Self, TlsError> {
+        let connector = Connector::new(policy, Trust::new(extra_ca)?);
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -70,8 +74,8 @@ impl Outbound {
             .http2_max_header_list_size(HEAD_BYTES as u32)
             .http2_keep_alive_interval(Duration::from_secs(20))
             .http2_keep_alive_timeout(Duration::from_secs(20))
-            .build(Connector::new(policy, Trust::new(extra_ca)?));
-        Ok(Self { client })
+            .build(connector.clone());
+        Ok(Self { client, connector })
     }
 
     /// Sends one request, with an absolute URL, and reads the whole answer, whatever its status.
@@ -99,6 +103,31 @@ impl Outbound {
             Ok(outcome) => outcome,
             Err(_) => Err(OutboundError::Timeout { place, limit: limits.timeout }),
         }
+    }
+
+    /// Opens one connection to the host of an `https` URL, for who speaks HTTP/2 over it in a way of
+    /// their own: guarded and trusted as every other, but kept and closed by the caller.
+    ///
+    /// # Errors
+    /// [`OutboundError`] when there is no connection within `limit`, or the server does not speak
+    /// HTTP/2.
+    pub async fn connect_http2(
+        &self,
+        url: &Uri,
+        limit: Duration,
+    ) -> Result<TlsStream<TcpStream>, OutboundError> {
+        if !is_https(url)? {
+            return Err(OutboundError::BadUrl("must begin with https://"));
+        }
+        let place = place(url);
+        let opening = self.connector.open_tls(url);
+        let opened = tokio::time::timeout(limit, opening).await;
+        let tls = opened
+            .unwrap_or_else(|_| Err(OutboundError::Timeout { place: place.clone(), limit }))?;
+        if tls.get_ref().1.alpn_protocol() == Some(b"h2") {
+            return Ok(tls);
+        }
+        Err(OutboundError::Tls { place, cause: "the server does not speak HTTP/2".to_owned() })
     }
 
     async fn exchange(

@@ -39,20 +39,27 @@ impl Connector {
     }
 
     async fn connect(self, uri: Uri) -> Result<Stream, OutboundError> {
-        let place = place(&uri);
-        let https = is_https(&uri)?;
-        let host = host(&uri)?;
-        let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
-        let addresses = resolve(host, port, &place).await?;
-        let tcp = self.open(&addresses, &place).await?;
-        if !https {
-            return Ok(Stream::Plain(TokioIo::new(tcp)));
+        if is_https(&uri)? {
+            return Ok(Stream::Tls(Box::new(TokioIo::new(self.open_tls(&uri).await?))));
         }
-        let failed = |cause: String| OutboundError::Tls { place: place.clone(), cause };
-        let name = ServerName::try_from(host.to_owned()).map_err(|it| failed(it.to_string()))?;
+        Ok(Stream::Plain(TokioIo::new(self.open_tcp(&uri, 80).await?)))
+    }
+
+    /// A connection to the host of `uri`, after its TLS handshake.
+    pub(super) async fn open_tls(&self, uri: &Uri) -> Result<TlsStream<TcpStream>, OutboundError> {
+        let tcp = self.open_tcp(uri, 443).await?;
+        let failed = |cause: String| OutboundError::Tls { place: place(uri), cause };
+        let name = ServerName::try_from(host(uri)?.to_owned());
+        let name = name.map_err(|it| failed(it.to_string()))?;
         let tls = self.trust.connector().await.connect(name, tcp).await;
-        let tls = tls.map_err(|it| failed(it.to_string()))?;
-        Ok(Stream::Tls(Box::new(TokioIo::new(tls))))
+        tls.map_err(|it| failed(it.to_string()))
+    }
+
+    async fn open_tcp(&self, uri: &Uri, default_port: u16) -> Result<TcpStream, OutboundError> {
+        let place = place(uri);
+        let port = uri.port_u16().unwrap_or(default_port);
+        let addresses = resolve(host(uri)?, port, &place).await?;
+        self.open(&addresses, &place).await
     }
 
     /// Connects to the first address that is allowed and answers.

@@ -286,6 +286,26 @@ async fn an_extra_ca_is_trusted_and_http_2_is_used_where_offered() {
 }
 
 #[tokio::test]
+async fn a_connection_for_http_2_is_guarded_and_insists_on_it() {
+    let url = |port| format!("https://localhost:{port}").parse::<Uri>().unwrap();
+    for (protocols, speaks) in [(&["h2"][..], true), (&["http/1.1"], false)] {
+        let dir = tempfile::tempdir().unwrap();
+        let (ca, acceptor) = tls(dir.path(), protocols);
+        let server = Server::start(Some(acceptor)).await;
+        let client = |policy| Outbound::new(policy, Some(&ca.ca_path())).unwrap();
+        let opened = client(AddressPolicy::everything());
+        let opened = opened.connect_http2(&url(server.port), LIMITS.timeout).await;
+        assert_eq!(opened.is_ok(), speaks, "{opened:?}");
+        let strict = client(AddressPolicy::default());
+        let refused = strict.connect_http2(&url(server.port), LIMITS.timeout).await.unwrap_err();
+        assert!(matches!(refused, OutboundError::Refused { .. }), "{refused}");
+    }
+    let plain = "http://localhost:1".parse::<Uri>().unwrap();
+    let refused = open().connect_http2(&plain, LIMITS.timeout).await.unwrap_err();
+    assert!(matches!(refused, OutboundError::BadUrl(_)), "{refused}");
+}
+
+#[tokio::test]
 async fn an_unknown_ca_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (_, acceptor) = tls(dir.path(), &[]);
