@@ -3,6 +3,8 @@
 //! Encoding happens once for an event and schema, however many subscriptions share it. Attributes
 //! are written anew; data is copied as bytes.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::{DeliverySchema, Event, Shape};
@@ -76,23 +78,28 @@ impl Object {
         Self(bytes)
     }
 
-    /// Goes on where `json`, an object, ends.
-    pub(crate) fn extending(json: &str) -> Self {
-        let json = json.trim_end();
-        Self(json.strip_suffix('}').unwrap_or("{").trim_end().as_bytes().to_vec())
+    /// Goes on where `json`, a JSON object, ends. A name that is there already is there twice then,
+    /// and the new value counts.
+    pub(crate) fn extending(json: &[u8]) -> Self {
+        let json = json.trim_ascii();
+        let open = json.strip_suffix(b"}").unwrap_or(b"{").trim_ascii_end();
+        Self(open.to_vec())
     }
 
     pub(crate) fn text(&mut self, name: &str, value: &str) {
         self.raw(name, &quoted(value));
     }
 
-    pub(crate) fn raw(&mut self, name: &str, json: &str) {
+    /// Returns where the value is in the finished object.
+    pub(crate) fn raw(&mut self, name: &str, json: &str) -> Range<usize> {
         if self.0.last() != Some(&b'{') {
             self.0.push(b',');
         }
         self.0.extend_from_slice(quoted(name).as_bytes());
         self.0.push(b':');
+        let start = self.0.len();
         self.0.extend_from_slice(json.as_bytes());
+        start..self.0.len()
     }
 
     pub(crate) fn finish(mut self) -> Bytes {

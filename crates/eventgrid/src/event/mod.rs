@@ -11,6 +11,7 @@
 //! | `schema` | names of forms, and which leads to which |
 //! | `encode` | the ways out |
 //! | `stored` | how an event waits in the store |
+//! | `system` | events that this program publishes itself |
 //!
 //! Invariants: an event exists only after all rules of its schema hold; one bad event refuses the
 //! whole publication; no refusal repeats what was in an event.
@@ -24,6 +25,7 @@ mod mapping;
 mod refusal;
 mod schema;
 mod stored;
+mod system;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -32,6 +34,7 @@ use bytes::Bytes;
 use kernel::Timestamp;
 
 pub use accept::{Intake, Limits, Publication, accept};
+pub(crate) use encode::Object;
 pub use encode::array_of;
 pub use mapping::InputSchemaMapping;
 pub use refusal::BadPublication;
