@@ -21,6 +21,9 @@ pub enum Envelope {
     WebPubSub,
     /// Resource manager calls: `{"error":{"code","message","target"?}}`.
     ResourceManager,
+    /// Event Grid's publishing: `{"error":{"code","message","details"?}}`, where a general code follows
+    /// from the kind and the detail has the error's own.
+    EventGrid,
     /// The sentence alone, as plain text: a refused WebSocket upgrade, or a request that no service
     /// claims.
     Text,
@@ -50,6 +53,7 @@ impl IntoResponse for Rejection {
         let mut response = match envelope {
             Envelope::WebPubSub => web_pubsub(&error),
             Envelope::ResourceManager => resource_manager(&error),
+            Envelope::EventGrid => event_grid(&error),
             Envelope::Text => text(&error),
         };
         *response.status_mut() = status(error.kind());
@@ -95,6 +99,29 @@ fn web_pubsub(error: &Error) -> Response {
 
 fn resource_manager(error: &Error) -> Response {
     json(&serde_json::json!({ "error": details(error) }))
+}
+
+fn event_grid(error: &Error) -> Response {
+    let general = match error.kind() {
+        ErrorKind::Invalid => "BadRequest",
+        ErrorKind::Unauthenticated => "Unauthorized",
+        ErrorKind::Forbidden => "Forbidden",
+        ErrorKind::NotFound => "NotFound",
+        ErrorKind::MethodNotAllowed => "MethodNotAllowed",
+        ErrorKind::Conflict => "Conflict",
+        ErrorKind::Gone => "Gone",
+        ErrorKind::PreconditionFailed => "PreconditionFailed",
+        ErrorKind::TooLarge => "RequestEntityTooLarge",
+        ErrorKind::UnsupportedMediaType => "UnsupportedMediaType",
+        ErrorKind::Throttled => "TooManyRequests",
+        ErrorKind::Unavailable => "ServerBusy",
+        ErrorKind::Internal => "InternalServerError",
+    };
+    let mut body = serde_json::json!({ "code": general, "message": error.message() });
+    if error.code() != general {
+        body["details"] = serde_json::json!([details(error)]);
+    }
+    json(&serde_json::json!({ "error": body }))
 }
 
 fn details(error: &Error) -> serde_json::Value {
@@ -156,6 +183,18 @@ mod tests {
         assert_eq!(parts.status, StatusCode::TOO_MANY_REQUESTS);
         let inner = r#"{"code":"TooManyRequests","message":"Slow \"down\".","target":"hub"}"#;
         assert_eq!(body, format!(r#"{{"error":{inner}}}"#));
+    }
+
+    #[tokio::test]
+    async fn event_grid_has_a_general_code_and_the_own_one_as_a_detail() {
+        let error = Error::new(ErrorKind::Invalid, "InputJsonInvalid", "No array.");
+        let (parts, body) = rendered(error, Envelope::EventGrid).await;
+        assert_eq!(parts.status, StatusCode::BAD_REQUEST);
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["error"]["code"], "BadRequest");
+        assert_eq!(body["error"]["details"][0]["code"], "InputJsonInvalid");
+        let (_, body) = rendered(throttled(), Envelope::EventGrid).await;
+        assert!(body.contains("TooManyRequests") && !body.contains("details"), "{body}");
     }
 
     #[tokio::test]

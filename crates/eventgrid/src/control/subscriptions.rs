@@ -1,0 +1,206 @@
+//! Event subscriptions.
+
+use std::sync::Arc;
+
+use kernel::{Error, ErrorKind, Result, Secret};
+use serde_json::{Value, json};
+
+use super::{check_name, owned_by_file};
+use crate::registry::SubscriptionEntry;
+use crate::service::EventGrid;
+use crate::store::Store;
+use crate::subscription::{Destination, EventSubscription, Properties, State};
+use wire::ResourceId;
+
+const LONGEST_NAME: usize = 64;
+/// Azure's limit for one topic.
+const MAX_EVENT_SUBSCRIPTIONS: usize = 500;
+
+impl EventGrid {
+    /// Creates or replaces an event subscription. `scope` is the id of a custom topic, a system topic
+    /// or a resource with events; `properties` is that of the body. The destination is validated
+    /// first, which takes as long as the webhook takes; it may be left waiting for somebody to open
+    /// the validation URL.
+    ///
+    /// # Errors
+    /// `Invalid` for what breaks a rule and when the webhook does not consent (nothing is stored
+    /// then), `NotFound` without the topic, `Conflict` when the configuration file defines it.
+    pub async fn put_event_subscription(
+        &self,
+        scope: &ResourceId,
+        name: &str,
+        properties: &Value,
+    ) -> Result<EventSubscription> {
+        check_name("an event subscription", name, LONGEST_NAME)?;
+        let snapshot = self.snapshot();
+        snapshot.source_of(scope)?;
+        let properties = Properties::parse(properties, &snapshot.input_schema(scope))?;
+        let existing = snapshot.subscription(scope, name).ok().cloned();
+        if existing.is_none() {
+            let siblings = snapshot.subscriptions().filter(|it| it.subscription.scope == *scope);
+            if siblings.count() >= MAX_EVENT_SUBSCRIPTIONS {
+                let message = format!(
+                    "The topic has {MAX_EVENT_SUBSCRIPTIONS} event subscriptions, the limit."
+                );
+                return Err(Error::new(ErrorKind::Conflict, "QuotaExceeded", message));
+            }
+        }
+        self.settle_subscription(scope, name, existing.as_ref(), properties).await
+    }
+
+    /// Changes an event subscription: the body of a PATCH, flat or with `properties` around it.
+    ///
+    /// # Errors
+    /// As [`EventGrid::put_event_subscription`].
+    pub async fn patch_event_subscription(
+        &self,
+        scope: &ResourceId,
+        name: &str,
+        patch: &Value,
+    ) -> Result<EventSubscription> {
+        let snapshot = self.snapshot();
+        let existing = Arc::clone(snapshot.subscription(scope, name)?);
+        let input = snapshot.input_schema(scope);
+        let properties = existing.subscription.properties.patched(patch, &input)?;
+        self.settle_subscription(scope, name, Some(&existing), properties).await
+    }
+
+    /// One event subscription.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn event_subscription(&self, scope: &ResourceId, name: &str) -> Result<EventSubscription> {
+        self.snapshot().subscription(scope, name).map(|entry| entry.subscription.clone())
+    }
+
+    /// Those whose scope is `scope` itself, by name.
+    pub fn event_subscriptions(&self, scope: &ResourceId) -> Vec<EventSubscription> {
+        self.event_subscriptions_where(|it| it.scope == *scope)
+    }
+
+    /// Those whose scope is, or lies in, a subscription, resource group or resource.
+    pub fn event_subscriptions_within(&self, outer: &ResourceId) -> Vec<EventSubscription> {
+        self.event_subscriptions_where(|it| it.scope.is_within(outer))
+    }
+
+    /// Deletes an event subscription and everything that waits for its delivery. A webhook gets one
+    /// notice about it, which may be lost.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Conflict` when the configuration file defines it.
+    pub async fn delete_event_subscription(&self, scope: &ResourceId, name: &str) -> Result<()> {
+        let entry = Arc::clone(self.snapshot().subscription(scope, name)?);
+        if entry.subscription.owned_by_file {
+            return Err(owned_by_file("event subscription", name));
+        }
+        let mut statements = vec![Store::delete_subscription(&entry.subscription)];
+        statements.extend(self.cancel_deliveries(&entry.key));
+        self.store_and_refresh(statements).await?;
+        self.forget(&entry.key);
+        self.announce_deletion(entry);
+        Ok(())
+    }
+
+    /// The URL of a webhook with its secrets.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` when the destination has no URL.
+    pub fn full_url(&self, scope: &ResourceId, name: &str) -> Result<Secret> {
+        let entry = Arc::clone(self.snapshot().subscription(scope, name)?);
+        let hook = entry.subscription.properties.destination.web_hook();
+        hook.map(|hook| hook.url.clone()).ok_or_else(|| {
+            let message =
+                "The destination of this event subscription is no webhook and has no URL.";
+            Error::new(ErrorKind::Invalid, "InvalidRequest", message)
+        })
+    }
+
+    /// The delivery attributes with the values of secret ones: the array of `getDeliveryAttributes`.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn delivery_attributes(&self, scope: &ResourceId, name: &str) -> Result<Value> {
+        let entry = Arc::clone(self.snapshot().subscription(scope, name)?);
+        let hook = entry.subscription.properties.destination.web_hook();
+        let attributes = hook.map(|hook| hook.attributes.iter().map(|it| it.to_json()).collect());
+        Ok(attributes.unwrap_or_else(|| json!([])))
+    }
+
+    /// Asks the webhook of an event subscription again that has not been validated.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Invalid` when the webhook does not consent; its state is kept then.
+    pub async fn retry_validation(
+        &self,
+        scope: &ResourceId,
+        name: &str,
+    ) -> Result<EventSubscription> {
+        let entry = Arc::clone(self.snapshot().subscription(scope, name)?);
+        if entry.subscription.state == State::Succeeded {
+            return Ok(entry.subscription.clone());
+        }
+        let mut subscription = entry.subscription.clone();
+        self.validate(&mut subscription).await?;
+        self.store_and_refresh(vec![self.store().put_subscription(&subscription)]).await?;
+        Ok(subscription)
+    }
+
+    fn event_subscriptions_where(
+        &self,
+        wanted: impl Fn(&EventSubscription) -> bool,
+    ) -> Vec<EventSubscription> {
+        let snapshot = self.snapshot();
+        let all = snapshot.subscriptions().map(|entry| &entry.subscription);
+        let mut found: Vec<EventSubscription> = all.filter(|it| wanted(it)).cloned().collect();
+        found.sort_by_key(EventSubscription::key);
+        found
+    }
+
+    async fn settle_subscription(
+        &self,
+        scope: &ResourceId,
+        name: &str,
+        existing: Option<&Arc<SubscriptionEntry>>,
+        properties: Properties,
+    ) -> Result<EventSubscription> {
+        let before = existing.map(|entry| &entry.subscription);
+        if before.is_some_and(|it| it.owned_by_file) {
+            return Err(owned_by_file("event subscription", name));
+        }
+        if let Destination::WebPubSub(target) = &properties.destination {
+            self.realtime().check(target)?;
+        }
+        let now = self.now();
+        let mut subscription = EventSubscription {
+            scope: before.map_or(scope, |it| &it.scope).clone(),
+            name: before.map_or(name, |it| it.name.as_str()).to_owned(),
+            state: State::Creating { reason: None },
+            allowed_rate: None,
+            owned_by_file: false,
+            created: before.map_or(now, |it| it.created),
+            changed: now,
+            properties,
+        };
+        match before.filter(|it| it.has_consent_for(&subscription.properties)) {
+            Some(before) => {
+                subscription.state = State::Succeeded;
+                subscription.allowed_rate = before.allowed_rate;
+            }
+            None => self.validate(&mut subscription).await?,
+        }
+        self.store_and_refresh(vec![self.store().put_subscription(&subscription)]).await?;
+        Ok(subscription)
+    }
+}
+
+impl EventSubscription {
+    /// Whether the destination that was validated is the one of `next` too. Another schema is
+    /// another handshake.
+    pub(crate) fn has_consent_for(&self, next: &Properties) -> bool {
+        let place = |properties: &Properties| match &properties.destination {
+            Destination::WebHook(hook) => Some((hook.url.clone(), properties.delivery_schema)),
+            Destination::WebPubSub(_) => None,
+        };
+        self.state == State::Succeeded && place(&self.properties) == place(next)
+    }
+}

@@ -1,0 +1,184 @@
+//! What people see of the traffic: a live tail, and how each event subscription fares.
+//!
+//! The tail costs nothing while nobody watches. Its lines go into one ring that all watchers read; a
+//! watcher that falls behind loses lines and is told how many, and nobody waits for it. Payloads are
+//! not shown.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use delivery::{DeliveryId, Event as Step, Observer};
+use kernel::{Clock, Timestamp};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::broadcast;
+
+use crate::calendar;
+use crate::event::Event;
+use crate::outcome::Outcome;
+use crate::service::QUEUE;
+use crate::subscription::EventSubscription;
+
+/// Lines that a watcher may be behind.
+const RING: usize = 1024;
+
+/// Observes publications and deliveries. To be given to the delivery queue as its observer.
+pub struct Watch {
+    clock: Arc<dyn Clock>,
+    lines: broadcast::Sender<Arc<str>>,
+    health: Mutex<HashMap<Box<str>, Health>>,
+}
+
+/// How an event subscription fares since this process started.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// Deliveries that succeeded.
+    pub delivered: u64,
+    /// Attempts that failed and are repeated.
+    pub retried: u64,
+    /// Deliveries that became dead letters.
+    pub dead_lettered: u64,
+    /// What the last attempt ended with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_outcome: Option<String>,
+    /// When that was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_attempt: Option<String>,
+    /// Until when the destination is left alone, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probation_until: Option<String>,
+}
+
+impl Watch {
+    /// Nobody watches yet.
+    pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        let (lines, _) = broadcast::channel(RING);
+        Arc::new(Self { clock, lines, health: Mutex::default() })
+    }
+
+    /// The lines from now on, each one JSON object.
+    pub(crate) fn lines(&self) -> broadcast::Receiver<Arc<str>> {
+        self.lines.subscribe()
+    }
+
+    /// How the event subscription with this key fares.
+    pub(crate) fn health(&self, key: &str) -> Health {
+        self.lock().get(key).cloned().unwrap_or_default()
+    }
+
+    /// Forgets an event subscription.
+    pub(crate) fn forget(&self, key: &str) {
+        self.lock().remove(key);
+    }
+
+    /// An event was accepted, with one delivery for each of these.
+    pub(crate) fn published(&self, event: &Event, receivers: &[(DeliveryId, &EventSubscription)]) {
+        if self.lines.receiver_count() == 0 {
+            return;
+        }
+        let deliveries: Vec<Value> = receivers
+            .iter()
+            .map(|(id, to)| json!({ "id": id.to_string(), "eventSubscription": to.name }))
+            .collect();
+        self.say(json!({
+            "kind": "published",
+            "topic": event.topic(),
+            "id": event.id(),
+            "eventType": event.event_type(),
+            "subject": event.subject(),
+            "deliveries": deliveries,
+        }));
+    }
+
+    fn say(&self, mut line: Value) {
+        line["time"] = calendar::rfc3339(self.clock.now()).into();
+        // Nobody may be listening any more, which is no matter.
+        let _ = self.lines.send(line.to_string().into());
+    }
+
+    fn step(&self, target: &str, change: impl FnOnce(&mut Health, &str), line: Value) {
+        let now = calendar::rfc3339(self.clock.now());
+        let mut health = self.lock();
+        // A name is copied once, at the first step.
+        if !health.contains_key(target) {
+            health.insert(target.into(), Health::default());
+        }
+        if let Some(health) = health.get_mut(target) {
+            change(health, &now);
+        }
+        drop(health);
+        if self.lines.receiver_count() > 0 {
+            let (scope, name) = target.split_once('|').unwrap_or(("", target));
+            let mut line = line;
+            line["eventSubscription"] = name.into();
+            line["scope"] = scope.into();
+            self.say(line);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Health>> {
+        // Numbers for people: whole or not, they stay readable after a panic elsewhere.
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Watch {
+    fn observe(&self, step: &Step<'_>) {
+        match *step {
+            Step::Delivered { queue: QUEUE, target, id, age } => {
+                let succeeded = |health: &mut Health, now: &str| {
+                    health.delivered += 1;
+                    health.last_outcome = Some(Outcome::Delivered.name().to_owned());
+                    health.last_attempt = Some(now.to_owned());
+                };
+                let millis = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+                let line =
+                    json!({ "kind": "delivered", "delivery": id.to_string(), "afterMs": millis });
+                self.step(target, succeeded, line);
+            }
+            Step::Retried { queue: QUEUE, target, id, outcome, due_at } => {
+                let failed = |health: &mut Health, now: &str| {
+                    health.retried += 1;
+                    health.last_outcome = Some(outcome.to_owned());
+                    health.last_attempt = Some(now.to_owned());
+                };
+                let next = written(due_at);
+                let line = json!({ "kind": "failed", "delivery": id.to_string(),
+                    "outcome": outcome, "nextAttempt": next });
+                self.step(target, failed, line);
+            }
+            Step::Died { queue: QUEUE, target, id, reason, outcome } => {
+                let died = |health: &mut Health, now: &str| {
+                    health.dead_lettered += 1;
+                    health.last_outcome = outcome.map(str::to_owned);
+                    health.last_attempt = Some(now.to_owned());
+                };
+                let line = json!({ "kind": "deadLettered", "delivery": id.to_string(),
+                    "reason": reason.as_str(), "outcome": outcome });
+                self.step(target, died, line);
+            }
+            Step::Suspended { queue: QUEUE, target, until } => {
+                let until = written(until);
+                let line = json!({ "kind": "probation", "until": until });
+                self.step(target, |health, _| health.probation_until = Some(until), line);
+            }
+            Step::Recovered { queue: QUEUE, target } => {
+                let line = json!({ "kind": "recovered" });
+                self.step(target, |health, _| health.probation_until = None, line);
+            }
+            // Accepted is told by the publication, and an attempt by its end.
+            Step::Accepted { .. }
+            | Step::Attempted { .. }
+            | Step::Delivered { .. }
+            | Step::Retried { .. }
+            | Step::Died { .. }
+            | Step::Suspended { .. }
+            | Step::Recovered { .. } => {}
+        }
+    }
+}
+
+fn written(moment: Timestamp) -> String {
+    calendar::rfc3339(moment)
+}
