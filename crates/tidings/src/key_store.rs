@@ -28,6 +28,27 @@ const MIGRATIONS: &[Migration] = &[Migration {
           );",
 }];
 
+/// Whose keys are meant.
+#[derive(Clone, Copy)]
+pub struct Owner<'a> {
+    name: &'a str,
+    primary: &'a KeySource,
+    secondary: &'a KeySource,
+}
+
+impl Owner<'_> {
+    /// The server itself: these keys open its management calls. No resource can have this name.
+    pub const MANAGEMENT: Owner<'static> =
+        Owner { name: ":management", primary: &KeySource::Kept, secondary: &KeySource::Kept };
+}
+
+impl<'a> From<&'a Resource> for Owner<'a> {
+    fn from(resource: &'a Resource) -> Self {
+        let Resource { name, primary_key, secondary_key, .. } = resource;
+        Self { name, primary: primary_key, secondary: secondary_key }
+    }
+}
+
 /// The store of one data folder.
 pub struct KeyStore {
     db: Db,
@@ -55,15 +76,16 @@ impl KeyStore {
         Ok(Self { db, master })
     }
 
-    /// The keys of a resource; what does not exist yet is made now.
+    /// The keys of an owner; what does not exist yet is made now.
     ///
     /// # Errors
     /// When the store fails or a stored key cannot be decrypted.
-    pub async fn keys(&self, resource: &Resource) -> anyhow::Result<AccessKeys> {
-        let primary = self.key(resource, KeySlot::Primary).await?;
-        let secondary = self.key(resource, KeySlot::Secondary).await?;
+    pub async fn keys<'a>(&self, owner: impl Into<Owner<'a>>) -> anyhow::Result<AccessKeys> {
+        let owner = owner.into();
+        let primary = self.key(owner, KeySlot::Primary).await?;
+        let secondary = self.key(owner, KeySlot::Secondary).await?;
         AccessKeys::new(primary, secondary)
-            .with_context(|| format!("the keys of '{}' cannot be used", resource.name))
+            .with_context(|| format!("the keys of '{}' cannot be used", owner.name))
     }
 
     /// Replaces one key by a new random one and returns it. A running server takes it over within
@@ -71,19 +93,24 @@ impl KeyStore {
     ///
     /// # Errors
     /// When the configuration owns the key, or the store fails.
-    pub async fn rotate(&self, resource: &Resource, slot: KeySlot) -> anyhow::Result<Secret> {
-        if let KeySource::Given { origin, .. } = source(resource, slot) {
+    pub async fn rotate<'a>(
+        &self,
+        owner: impl Into<Owner<'a>>,
+        slot: KeySlot,
+    ) -> anyhow::Result<Secret> {
+        let owner = owner.into();
+        if let KeySource::Given { origin, .. } = source(owner, slot) {
             bail!(
                 "the {} key of '{}' comes from {origin}: replace it there and restart the server",
                 slot_name(slot),
-                resource.name
+                owner.name
             );
         }
         let key = generate_key();
-        let sealed = self.master.seal(key.expose().as_bytes(), &place(resource, slot));
+        let sealed = self.master.seal(key.expose().as_bytes(), &place(owner, slot));
         let sql = "INSERT INTO access_keys (resource, slot, sealed) VALUES ($1, $2, $3)
                    ON CONFLICT (resource, slot) DO UPDATE SET sealed = excluded.sealed";
-        self.db.execute(sql, vals![resource.name.clone(), slot_name(slot), sealed]).await?;
+        self.db.execute(sql, vals![owner.name, slot_name(slot), sealed]).await?;
         Ok(key)
     }
 
@@ -122,42 +149,42 @@ impl KeyStore {
         self.db.close().await;
     }
 
-    async fn key(&self, resource: &Resource, slot: KeySlot) -> anyhow::Result<Secret> {
-        let first = match source(resource, slot) {
+    async fn key(&self, owner: Owner<'_>, slot: KeySlot) -> anyhow::Result<Secret> {
+        let first = match source(owner, slot) {
             KeySource::Given { secret, .. } => return Ok(secret.clone()),
             KeySource::Seeded(secret) => secret.clone(),
             KeySource::Kept => generate_key(),
         };
         let read = "SELECT sealed FROM access_keys WHERE resource = $1 AND slot = $2";
-        let params = vals![resource.name.clone(), slot_name(slot)];
+        let params = vals![owner.name, slot_name(slot)];
         let mut rows = self.db.query(read, params.clone()).await?;
         if rows.is_empty() {
             // Another process may do the same at this moment: whoever comes first decides.
-            let sealed = self.master.seal(first.expose().as_bytes(), &place(resource, slot));
+            let sealed = self.master.seal(first.expose().as_bytes(), &place(owner, slot));
             let insert = "INSERT INTO access_keys (resource, slot, sealed) VALUES ($1, $2, $3)
                           ON CONFLICT (resource, slot) DO NOTHING";
-            let values = vals![resource.name.clone(), slot_name(slot), sealed];
+            let values = vals![owner.name, slot_name(slot), sealed];
             self.db.execute(insert, values).await?;
             rows = self.db.query(read, params).await?;
         }
         let row = rows.first().context("a key that was just stored is not there")?;
         let sealed: Vec<u8> = row.get(0)?;
-        let key = self.master.open(&sealed, &place(resource, slot)).with_context(|| {
-            format!("the stored {} key of '{}' cannot be read", slot_name(slot), resource.name)
+        let key = self.master.open(&sealed, &place(owner, slot)).with_context(|| {
+            format!("the stored {} key of '{}' cannot be read", slot_name(slot), owner.name)
         })?;
         Ok(Secret::new(String::from_utf8(key).context("a stored key is not text")?))
     }
 }
 
 /// Where sealed keys belong: a sealed text that was moved to another row does not open.
-fn place(resource: &Resource, slot: KeySlot) -> String {
-    format!("access-key/{}/{}", resource.name, slot_name(slot))
+fn place(owner: Owner<'_>, slot: KeySlot) -> String {
+    format!("access-key/{}/{}", owner.name, slot_name(slot))
 }
 
-fn source(resource: &Resource, slot: KeySlot) -> &KeySource {
+fn source(owner: Owner<'_>, slot: KeySlot) -> &KeySource {
     match slot {
-        KeySlot::Primary => &resource.primary_key,
-        KeySlot::Secondary => &resource.secondary_key,
+        KeySlot::Primary => owner.primary,
+        KeySlot::Secondary => owner.secondary,
     }
 }
 

@@ -5,8 +5,11 @@ use auth::{AccessKeys, KeySlot};
 use wire::{ConnectionString, Endpoint};
 
 use crate::config::{Config, Resource};
-use crate::key_store::KeyStore;
+use crate::key_store::{KeyStore, Owner};
 use crate::terminal;
+
+/// What the keys of management calls are called where a resource is expected.
+const MANAGEMENT: &str = "management";
 
 /// One of the two keys of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -31,9 +34,9 @@ impl Which {
 /// # Errors
 /// For an unknown resource or an unreadable store.
 pub async fn show(config: &Config, resource: &str, which: Which) -> anyhow::Result<()> {
-    let resource = find(config, resource)?;
+    let owner = owner(config, resource)?;
     let store = KeyStore::open(config).await?;
-    let keys = store.keys(resource).await?;
+    let keys = store.keys(owner).await?;
     store.close().await;
     Ok(terminal::say(&format!("{}\n", keys.get(which.slot()).expose()))?)
 }
@@ -43,9 +46,9 @@ pub async fn show(config: &Config, resource: &str, which: Which) -> anyhow::Resu
 /// # Errors
 /// For an unknown resource, an unreadable store, or a key that the configuration owns.
 pub async fn rotate(config: &Config, resource: &str, which: Which) -> anyhow::Result<()> {
-    let resource = find(config, resource)?;
+    let owner = owner(config, resource)?;
     let store = KeyStore::open(config).await?;
-    let key = store.rotate(resource, which.slot()).await?;
+    let key = store.rotate(owner, which.slot()).await?;
     store.close().await;
     Ok(terminal::say(&format!("{}\n", key.expose()))?)
 }
@@ -99,6 +102,15 @@ pub async fn access(
             )
         })?;
     Ok(Access { endpoint: Endpoint::parse(&endpoint)?, keys })
+}
+
+/// The resource of this name, or the server's own management.
+fn owner<'a>(config: &'a Config, name: &str) -> anyhow::Result<Owner<'a>> {
+    match find(config, name) {
+        Ok(resource) => Ok(resource.into()),
+        Err(_) if name == MANAGEMENT => Ok(Owner::MANAGEMENT),
+        Err(error) => bail!("{error}; and {MANAGEMENT}, the server itself"),
+    }
 }
 
 fn find<'a>(config: &'a Config, name: &str) -> anyhow::Result<&'a Resource> {

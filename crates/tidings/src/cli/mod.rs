@@ -104,7 +104,7 @@ enum Keys {
 
 #[derive(Debug, Args)]
 struct KeyOf {
-    /// Name of the resource; in development it is local
+    /// Name of the resource; in development it is local. `management` is the server itself
     resource: String,
     /// Which of its two keys
     which: Which,
