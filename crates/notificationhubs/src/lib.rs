@@ -1,1 +1,28 @@
-//! The Notification Hubs service.
+//! The Notification Hubs service: devices, tags, templates, push.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`credential`] | who may do what: shared access signatures, policies, connection strings |
+//! | [`tag`] | who is meant: tags and tag expressions |
+//! | [`template`] | what a device has asked to be sent |
+//! | [`registration`], [`installation`] | a device, in the two forms that clients know |
+//! | [`entry`] | the XML on the wire |
+//! | [`push`] | senders to Apple, Google and browsers; [`fake`], those services for development |
+//! | [`store`] | everything that must outlive the process; who a send is for |
+//!
+//! Invariants: whatever a stranger sends is a value or a refusal, never a panic; no key or handle is
+//! in a refusal; the XML that goes out has the order of members that the official clients rely on.
+
+pub mod credential;
+pub mod push;
+pub mod tag;
+pub mod template;
+
+mod date;
+mod handle;
+mod platform;
+mod refusal;
+mod xml;
+
+pub use handle::{BrowserKeys, Handle, lookup_candidates};
+pub use platform::Platform;
