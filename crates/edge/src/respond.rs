@@ -19,11 +19,14 @@ const ERROR_CODE: HeaderName = HeaderName::from_static("x-ms-error-code");
 pub enum Envelope {
     /// Web PubSub's REST calls: `{"code","message","target"?}` and the header `x-ms-error-code`.
     WebPubSub,
-    /// Resource manager calls: `{"error":{"code","message","target"?}}`.
+    /// Resource manager calls and the Communication Services:
+    /// `{"error":{"code","message","target"?}}`.
     ResourceManager,
     /// Event Grid's publishing: `{"error":{"code","message","details"?}}`, where a general code follows
     /// from the kind and the detail has the error's own.
     EventGrid,
+    /// Nothing: the 401 of Communication chat, whose reason is in the challenge.
+    Empty,
     /// The sentence alone, as plain text: a refused WebSocket upgrade, or a request that no service
     /// claims.
     Text,
@@ -54,6 +57,7 @@ impl IntoResponse for Rejection {
             Envelope::WebPubSub => web_pubsub(&error),
             Envelope::ResourceManager => resource_manager(&error),
             Envelope::EventGrid => event_grid(&error),
+            Envelope::Empty => Response::new(Body::empty()),
             Envelope::Text => text(&error),
         };
         *response.status_mut() = status(error.kind());
@@ -195,6 +199,13 @@ mod tests {
         assert_eq!(body["error"]["details"][0]["code"], "InputJsonInvalid");
         let (_, body) = rendered(throttled(), Envelope::EventGrid).await;
         assert!(body.contains("TooManyRequests") && !body.contains("details"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn empty_has_a_status_and_no_body() {
+        let (parts, body) = rendered(throttled(), Envelope::Empty).await;
+        assert_eq!((parts.status, body.as_str()), (StatusCode::TOO_MANY_REQUESTS, ""));
+        assert!(!parts.headers.contains_key(CONTENT_TYPE));
     }
 
     #[tokio::test]
