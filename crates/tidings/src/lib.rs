@@ -5,6 +5,7 @@
 //! - [`run`]: the running server; [`wiring`]: how the services meet; [`addresses`]: where they answer
 //! - [`signals`]: Ctrl-C and SIGTERM
 //! - [`keys`], [`key_store`]: access keys and connection strings
+//! - [`management`]: management calls, over the services
 //! - [`started`], [`screen`], [`ready`]: what a started server tells people and scripts
 //! - [`client`]: `tidings connect` and `tidings publish`
 //! - [`trust`]: how other programs come to trust the development certificate
@@ -17,6 +18,7 @@ pub mod config;
 pub mod key_store;
 pub mod keys;
 pub mod logging;
+pub mod management;
 pub mod ready;
 pub mod run;
 pub mod screen;

@@ -40,12 +40,13 @@ impl<P: EventGridProvider> EventGrid<P> {
     ) -> Result<Vec<EventSubscription>> {
         let topics = self.provider.topics(Some(&listing.within)).await?;
         let topics: HashMap<&str, _> = topics.iter().map(|it| (it.id.key(), it)).collect();
+        let types = catalog::topic_types(&self.provider);
         let fits = |it: &EventSubscription| {
             let topic = topics.get(it.scope.key());
             let location = topic.and_then(|topic| topic.envelope.location.as_deref());
             let topic_type = match topic.and_then(|topic| topic.properties["topicType"].as_str()) {
                 Some(topic_type) => topic_type.to_owned(),
-                None => catalog::topic_type_of(&it.scope),
+                None => catalog::topic_type_of(&types, &it.scope),
             };
             let asked = listing.topic_type.as_deref();
             envelope::is_same_location(location.unwrap_or(GLOBAL), place)

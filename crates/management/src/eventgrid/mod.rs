@@ -26,8 +26,8 @@ use crate::page::{self, Listed};
 use address::Named;
 
 pub use port::{
-    EventGridProvider, EventSubscription, SYSTEM_TOPICS, TOPICS, Topic, TopicChanges, TopicKey,
-    TopicKeys, TopicRequest,
+    EventGridProvider, EventSubscription, EventType, SYSTEM_TOPICS, TOPICS, Topic, TopicChanges,
+    TopicKey, TopicKeys, TopicRequest, TopicType,
 };
 
 /// The namespace, over a provider.
@@ -54,15 +54,18 @@ impl<P: EventGridProvider> EventGrid<P> {
             Named::Subscription(it) => self.subscription(it, call).await,
             Named::FullUrl(it) => self.full_url(it).await,
             Named::DeliveryAttributes(it) => self.delivery_attributes(it).await,
-            Named::EventTypes(source) => Ok(self.event_types(source)),
+            Named::EventTypes(source) => self.event_types(source, call),
             Named::ExtensionTopic(source) => self.extension_topic(source).await,
             Named::Operations => Ok(page::whole(catalog::operations())),
             Named::TopicTypes => {
-                Ok(page::whole(catalog::topic_types().iter().map(|it| it.shown()).collect()))
+                let types = catalog::topic_types(&self.provider);
+                Ok(page::whole(types.iter().map(TopicType::shown).collect()))
             }
-            Named::TopicType(name) => Ok(Answer::ok(topic_type(name)?.shown())),
+            Named::TopicType(name) => {
+                Ok(Answer::ok(catalog::topic_type(&self.provider, name)?.shown()))
+            }
             Named::TopicTypeEvents(name) => {
-                let events = topic_type(name)?.event_types();
+                let events = catalog::topic_type(&self.provider, name)?.shown_event_types();
                 page::page(call, events.into_iter().map(Listed::of).collect())
             }
         }
@@ -87,19 +90,6 @@ fn check_method(named: &Named, method: &Method) -> Result<()> {
         | Named::TopicTypeEvents(_) => (Method::GET, "GET"),
     };
     if *method == allowed { Ok(()) } else { Err(fault::method(method, name)) }
-}
-
-fn topic_type(name: &str) -> Result<&'static catalog::TopicType> {
-    catalog::topic_type(name).ok_or_else(|| {
-        let known: Vec<&str> = catalog::topic_types().iter().map(|it| it.name).collect();
-        let shown: String = name.chars().take(100).collect();
-        let message = format!(
-            "The topic type '{}' does not exist here. There are {}.",
-            shown.escape_debug(),
-            known.join(", ")
-        );
-        kernel::Error::new(kernel::ErrorKind::NotFound, "ResourceNotFound", message)
-    })
 }
 
 impl<P: EventGridProvider> Namespace for EventGrid<P> {

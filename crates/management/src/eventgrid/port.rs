@@ -80,12 +80,45 @@ pub enum TopicKey {
     Second,
 }
 
+/// A kind of resource that has events about itself.
+#[derive(Clone, Debug)]
+pub struct TopicType {
+    /// Its name, such as `Microsoft.Communication.CommunicationServices`.
+    pub name: &'static str,
+    /// What people call it.
+    pub display_name: &'static str,
+    /// What it is, in a sentence.
+    pub description: &'static str,
+    /// The type of the resources.
+    pub resource_type: &'static str,
+    /// What a resource's id looks like.
+    pub source_format: &'static str,
+    /// The events.
+    pub event_types: Vec<EventType>,
+}
+
+/// A kind of event.
+#[derive(Clone, Debug)]
+pub struct EventType {
+    /// Its full name.
+    pub name: &'static str,
+    /// What people call it.
+    pub display_name: &'static str,
+    /// When it happens, in a sentence.
+    pub description: &'static str,
+    /// Whether event subscriptions get it that name no event types.
+    pub is_in_default_set: bool,
+}
+
 /// Event Grid, as the calls see it.
 ///
 /// Every change has taken effect, and is kept, when its future ends well: no call here is
 /// long-running. A refusal goes to the caller as it is. `None` and `false` mean that there is no
 /// such topic or event subscription.
 pub trait EventGridProvider: Send + Sync + 'static {
+    /// The kinds of resources that system topics can have as their sources.
+    fn topic_types(&self) -> Vec<TopicType>;
+
     /// The custom and system topics of a subscription or resource group, or all, in any order.
     fn topics(
         &self,

@@ -10,6 +10,7 @@ use super::address::Kind;
 use super::catalog;
 use super::port::{
     EventGridProvider, SYSTEM_TOPICS, Topic, TopicChanges, TopicKey, TopicKeys, TopicRequest,
+    TopicType,
 };
 use crate::call::{Answer, Call};
 use crate::page::{self, Listed};
@@ -96,11 +97,13 @@ impl<P: EventGridProvider> EventGrid<P> {
         Ok(Answer::ok(envelope::Envelope::default().around(&id, kind, properties)))
     }
 
-    /// `GET {resource}/providers/Microsoft.EventGrid/eventTypes`. Custom topics have whatever types
-    /// their publishers think of, so none is listed.
-    pub(super) fn event_types(&self, source: &ResourceId) -> Answer {
-        let topic_type = catalog::topic_type(&catalog::topic_type_of(source));
-        page::whole(topic_type.map(catalog::TopicType::event_types).unwrap_or_default())
+    /// `GET {resource}/providers/Microsoft.EventGrid/eventTypes`
+    pub(super) fn event_types(&self, source: &ResourceId, call: &Call) -> Result<Answer> {
+        let types = catalog::topic_types(&self.provider);
+        let name = catalog::topic_type_of(&types, source);
+        let found = types.iter().find(|it| it.name == name);
+        let events = found.map(TopicType::shown_event_types).unwrap_or_default();
+        page::page(call, events.into_iter().map(Listed::of).collect())
     }
 }
 

@@ -9,7 +9,8 @@ use wire::ResourceId;
 
 use crate::Envelope;
 use crate::eventgrid::{
-    EventGridProvider, EventSubscription, Topic, TopicChanges, TopicKey, TopicKeys, TopicRequest,
+    EventGridProvider, EventSubscription, EventType, Topic, TopicChanges, TopicKey, TopicKeys,
+    TopicRequest, TopicType,
 };
 
 /// Topics by key, and event subscriptions by the keys of scope and name.
@@ -45,6 +46,23 @@ fn shown(it: &EventSubscription) -> EventSubscription {
 }
 
 impl EventGridProvider for Fake {
+    fn topic_types(&self) -> Vec<TopicType> {
+        let message_received = EventType {
+            name: "Microsoft.Communication.ChatMessageReceived",
+            display_name: "Chat Message Received",
+            description: "A message was sent.",
+            is_in_default_set: true,
+        };
+        vec![TopicType {
+            name: "Microsoft.Communication.CommunicationServices",
+            display_name: "Communication Services",
+            description: "Events of chat.",
+            resource_type: "Microsoft.Communication/CommunicationServices",
+            source_format: "/subscriptions/{subscriptionId}",
+            event_types: vec![message_received],
+        }]
+    }
+
     async fn topics(&self, within: Option<&ResourceId>) -> Result<Vec<Topic>> {
         let topics = self.topics.lock().unwrap();
         let inside = |topic: &&Topic| within.is_none_or(|within| topic.id.is_within(within));
