@@ -40,6 +40,8 @@ mod settings;
 mod store;
 pub mod subscription;
 pub mod system;
+#[cfg(test)]
+mod tests;
 pub mod topic;
 mod validation;
 mod watch;

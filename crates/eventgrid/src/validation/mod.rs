@@ -13,6 +13,8 @@
 //! holds the query of the webhook's URL.
 
 mod driver;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
