@@ -44,11 +44,7 @@ impl Address {
     /// # Errors
     /// `Invalid` when it cannot be decoded or is longer than anything that exists.
     pub(crate) fn parse(path: &str) -> Result<Self> {
-        let segments = path.split('/').filter(|segment| !segment.is_empty());
-        let mut segments: Vec<String> = segments.map(decoded).collect::<Result<_>>()?;
-        if segments.len() > MAX_SEGMENTS {
-            return Err(invalid(format!("The path has more than {MAX_SEGMENTS} segments.")));
-        }
+        let mut segments = segments(path)?;
         let Some(providers) = walk(&mut segments) else { return Ok(Self::Own(segments)) };
         let mut rest = segments.split_off(providers).into_iter().skip(1);
         // `walk` has seen the namespace.
@@ -90,19 +86,39 @@ fn is(segments: &[String], at: usize, word: &str) -> bool {
     segments.get(at).is_some_and(|segment| segment.eq_ignore_ascii_case(word))
 }
 
-fn decoded(segment: &str) -> Result<String> {
-    let text = percent_decode_str(segment)
-        .decode_utf8()
-        .map_err(|_| invalid("The path is not percent-encoded UTF-8."))?;
-    if text.len() > MAX_SEGMENT_BYTES {
-        let message = format!("A segment of the path has more than {MAX_SEGMENT_BYTES} bytes.");
-        return Err(invalid(message));
+/// The segments of a path, decoded. A few calls of the SDKs (extension topics) send the whole id of
+/// the scope as one encoded segment at the beginning.
+fn segments(path: &str) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        let text = percent_decode_str(segment)
+            .decode_utf8()
+            .map_err(|_| invalid("The path is not percent-encoded UTF-8."))?;
+        if found.is_empty() && is_scope(&text) {
+            found.extend(text.split('/').filter(|inner| !inner.is_empty()).map(str::to_owned));
+        } else if text.contains('/') {
+            // Within an id it would begin another segment.
+            return Err(invalid("A name in the path holds a slash."));
+        } else {
+            found.push(text.into_owned());
+        }
     }
-    // Within an id a slash would begin another segment.
-    if text.chars().any(|letter| letter == '/' || letter.is_control()) {
-        return Err(invalid("A name in the path holds a slash or a control character."));
+    let too_long = |segment: &String| segment.len() > MAX_SEGMENT_BYTES;
+    if found.len() > MAX_SEGMENTS || found.iter().any(too_long) {
+        return Err(invalid(format!(
+            "The path has more than {MAX_SEGMENTS} segments, or one of more than \
+             {MAX_SEGMENT_BYTES} bytes."
+        )));
     }
-    Ok(text.into_owned())
+    if found.iter().any(|segment| segment.chars().any(char::is_control)) {
+        return Err(invalid("A name in the path holds a control character."));
+    }
+    Ok(found)
+}
+
+fn is_scope(text: &str) -> bool {
+    let mut inner = text.split('/').filter(|inner| !inner.is_empty());
+    text.contains('/') && inner.next().is_some_and(|word| word.eq_ignore_ascii_case(SUBSCRIPTIONS))
 }
 
 fn invalid(message: impl Into<String>) -> Error {
@@ -150,6 +166,14 @@ mod tests {
     }
 
     #[test]
+    fn a_scope_may_be_one_encoded_segment() {
+        let (scope, namespace, rest) =
+            parts("/%2Fsubscriptions%2Fs%2FresourceGroups%2Fa%20b/providers/N/t/n");
+        assert_eq!(scope.as_deref(), Some("/subscriptions/s/resourceGroups/a b"));
+        assert_eq!((namespace.as_str(), rest), ("N", texts(&["t", "n"])));
+    }
+
+    #[test]
     fn a_scope_may_be_a_subscription_or_nothing() {
         assert_eq!(
             parts("/subscriptions/s/providers/N/t"),
@@ -183,9 +207,14 @@ mod tests {
     fn what_no_name_can_be_is_refused() {
         let long = format!("/subscriptions/{}", "x".repeat(MAX_SEGMENT_BYTES + 1));
         let deep = "/a".repeat(MAX_SEGMENTS + 1);
-        for path in
-            ["/subscriptions/a%2Fb", "/subscriptions/%00", "/subscriptions/%ff", &long, &deep]
-        {
+        for path in [
+            "/subscriptions/a%2Fb",
+            "/a%2Fb",
+            "/subscriptions/%00",
+            "/subscriptions/%ff",
+            &long,
+            &deep,
+        ] {
             assert_eq!(Address::parse(path).unwrap_err().kind(), ErrorKind::Invalid, "{path}");
         }
     }

@@ -50,7 +50,8 @@ impl Management {
         Self(Arc::new(Inner { authority, directory, endpoints }))
     }
 
-    /// The routes: `/subscriptions…`, `/providers…`, `/tenants` and `/metadata/endpoints`.
+    /// The routes: `/subscriptions…`, `/providers…`, `/tenants` and `/metadata/endpoints`; and
+    /// `/{scope}/providers…` for the calls that encode the id of their scope as one segment.
     pub fn router(&self) -> Router {
         Router::new()
             .route("/subscriptions", any(answer))
@@ -59,6 +60,7 @@ impl Management {
             .route("/providers", any(answer))
             .route("/providers/", any(answer))
             .route("/providers/{*path}", any(answer))
+            .route("/{scope}/providers/{*path}", any(answer))
             .route("/tenants", any(answer))
             .route("/metadata/endpoints", get(endpoints))
             .with_state(self.clone())

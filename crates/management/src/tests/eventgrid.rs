@@ -229,6 +229,10 @@ async fn a_resource_knows_the_system_topic_that_carries_its_events() {
     let system = put_system_topic(&server).await;
     let reply = server.get(&path).await;
     assert_eq!(reply.body["properties"]["systemTopic"], system.as_str());
+    // As the SDKs send it.
+    let encoded = CHAT.replace('/', "%2F");
+    let path = format!("/{encoded}/providers/Microsoft.EventGrid/extensionTopics/default");
+    assert_eq!(server.get(&path).await.body, reply.body);
 }
 
 #[tokio::test]
