@@ -116,7 +116,11 @@ fn segment(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+    use testkit::golden;
+
     use super::*;
+    use crate::event::samples;
 
     #[test]
     fn files_are_sorted_by_the_hour() {
@@ -125,6 +129,26 @@ mod tests {
             path("orders", "To-Billing", written, "17"),
             "ORDERS/TO-BILLING/2026/1/31/9/17.json"
         );
+    }
+
+    #[test]
+    fn records_hold_the_event_and_how_it_ended() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/event/golden/dead_letters.txt");
+        golden::check(path, |line| {
+            let case: Value = serde_json::from_str(line).unwrap();
+            let event = samples::event(case["in"].as_str().unwrap(), &case["event"]);
+            let schema = DeliverySchema::parse(case["out"].as_str().unwrap()).unwrap();
+            let reason = |reason: &Reason| reason.name() == case["reason"];
+            let ending = Ending {
+                reason: Reason::ALL.into_iter().find(reason).unwrap(),
+                attempts: 2,
+                last_outcome: Outcome::NotFound,
+                last_attempt: case["attempted"].as_i64().map(Timestamp::from_secs),
+            };
+            let file = file(&[record(&event, schema, &ending)]);
+            assert!(serde_json::from_slice::<Value>(&file).unwrap()[0].is_object());
+            String::from_utf8(file.to_vec()).unwrap()
+        });
     }
 
     #[test]

@@ -104,3 +104,80 @@ pub fn attribute_value(event: &Event, source_field: &str) -> Option<HeaderValue>
 fn value(text: &str) -> HeaderValue {
     HeaderValue::from_bytes(text.as_bytes()).unwrap_or(HeaderValue::from_static(""))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use serde_json::Value;
+    use testkit::golden;
+
+    use super::*;
+    use crate::event::samples;
+
+    /// The request in one line: headers in alphabetical order, then the body.
+    fn shown(request: &Request<Bytes>) -> String {
+        let mut headers: Vec<_> = request.headers().iter().collect();
+        headers.sort_by_key(|(name, _)| name.as_str());
+        let mut line = format!("{} {}", request.method(), request.uri());
+        for (name, value) in headers {
+            let _ = write!(line, " | {name}: {}", String::from_utf8_lossy(value.as_bytes()));
+        }
+        format!("{line} | {}", std::str::from_utf8(request.body()).unwrap())
+    }
+
+    #[test]
+    fn requests_look_like_captured_ones() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/event/golden/requests.txt");
+        golden::check(path, |line| {
+            let case: Value = serde_json::from_str(line).unwrap();
+            let events: Vec<_> = case["events"].as_array().unwrap().iter().collect();
+            let events: Vec<_> = events
+                .iter()
+                .map(|event| samples::event(case["in"].as_str().unwrap(), event))
+                .collect();
+            let attributes = case["attributes"].as_object().into_iter().flatten();
+            let attributes: Vec<_> = attributes
+                .filter_map(|(name, field)| {
+                    let value = attribute_value(&events[0], field.as_str().unwrap())?;
+                    Some((HeaderName::from_bytes(name.as_bytes()).unwrap(), value))
+                })
+                .collect();
+            let delivery = Delivery {
+                subscription: "thermostatAlert",
+                schema: DeliverySchema::parse(case["out"].as_str().unwrap()).unwrap(),
+                batched: case["batched"].as_bool().unwrap_or(false),
+                attempts: 2,
+                origin: &HeaderValue::from_static("eventgrid.azure.net"),
+                attributes: &attributes,
+            };
+            let events: Vec<_> = events.iter().collect();
+            shown(&delivery.request(Uri::from_static("https://h/hook?code=1"), &events))
+        });
+    }
+
+    #[test]
+    fn an_attribute_that_is_no_header_is_left_out() {
+        let data = serde_json::json!({
+            "text": "a", "number": 1.5, "flag": true, "lines": "a\nb", "long": "x".repeat(4097),
+            "object": {}, "null": null
+        });
+        let event = samples::event("Custom", &data);
+        for (field, expected) in [
+            ("data.text", Some("a")),
+            ("data.number", Some("1.5")),
+            ("data.flag", Some("true")),
+            ("subject", Some("DefaultSubject")),
+            ("data.lines", None),
+            ("data.long", None),
+            ("data.object", None),
+            ("data.null", None),
+            ("data.other", None),
+            ("", None),
+        ] {
+            let value = attribute_value(&event, field);
+            let value = value.as_ref().map(|value| value.to_str().unwrap());
+            assert_eq!(value, expected, "{field}");
+        }
+    }
+}

@@ -54,7 +54,9 @@ fn american(date: &str, rest: &[&str]) -> Option<DateTime> {
     }
     let hour = match half {
         None => hour,
-        Some(_) if !(1..=12).contains(&hour) => return None,
+        Some(_) if !(0..=12).contains(&hour) => return None,
+        // The JavaScript helper writes the hour after noon so, and nobody writes midnight so.
+        Some(half) if hour == 0 && half.eq_ignore_ascii_case("AM") => 12,
         Some(half) if half.eq_ignore_ascii_case("AM") => hour % 12,
         Some(half) if half.eq_ignore_ascii_case("PM") => hour % 12 + 12,
         Some(_) => return None,
@@ -101,6 +103,8 @@ mod tests {
         };
         assert_eq!(hour("1/1/2027 12:30:00 AM"), 0);
         assert_eq!(hour("1/1/2027 12:30:00 PM"), 12);
+        assert_eq!(hour("1/1/2027 0:30:00 AM"), 12, "as the JavaScript helper writes noon");
+        assert_eq!(hour("1/1/2027 0:30:00"), 0);
         assert_eq!(hour("1/1/2027 11:00:00 PM"), 23);
     }
 
@@ -112,7 +116,7 @@ mod tests {
             "13/1/2027 1:00:00 AM",
             "1/2/2027",
             "1/2/2027 13:00:00 PM",
-            "1/2/2027 0:00:00 AM",
+            "1/2/2027 3:04:05 XM",
             "1798859045",
         ] {
             assert_eq!(parse(text), None, "{text}");

@@ -23,9 +23,13 @@ mod encode;
 mod event_grid;
 mod mapping;
 mod refusal;
+#[cfg(test)]
+pub(crate) mod samples;
 mod schema;
 mod stored;
 mod system;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -43,6 +43,7 @@ pub(super) enum StringOperator {
 }
 
 /// What a key leads to in an event.
+#[derive(Clone, Copy)]
 pub(crate) enum Found<'n, 'e> {
     Missing,
     Text(&'n str),

@@ -18,6 +18,8 @@ mod fold;
 mod key;
 mod parse;
 mod subject;
+#[cfg(test)]
+mod tests;
 
 use condition::Condition;
 use fold::Folded;

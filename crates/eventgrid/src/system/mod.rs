@@ -42,5 +42,33 @@ impl SystemEvent {
 /// The topic type that an event type belongs to.
 fn topic_type_of(event_type: &str) -> Option<&'static TopicType> {
     let has = |topic: &&TopicType| topic.events.iter().any(|event| event.name == event_type);
-    types::TOPIC_TYPES.iter().find(has)
+    TOPIC_TYPES.iter().find(has)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::DeliverySchema;
+
+    #[test]
+    fn a_system_event_is_an_event_of_its_resource() {
+        let data = r#"{"hubName":"chat", "connectionId":"c"}"#;
+        let event = SystemEvent {
+            id: "1".to_owned(),
+            subject: "/hub/chat".to_owned(),
+            event_type: "Microsoft.SignalRService.ClientConnectionConnected",
+            time: Timestamp::from_secs(1_790_000_000),
+            data: RawValue::from_string(data.to_owned()).unwrap(),
+        };
+        let event = event.to_event(&Arc::from("/resource"), Timestamp::from_secs(1_790_000_001));
+        assert_eq!(event.data(), Some(data));
+        assert_eq!(Event::restore(&event.store().into()).as_ref(), Ok(&event));
+        let encoded = event.encode(DeliverySchema::EventGrid).unwrap();
+        let expected = format!(
+            "{{\"id\":\"1\",\"topic\":\"/resource\",\"subject\":\"/hub/chat\",\"data\":{data},\
+             \"eventType\":\"Microsoft.SignalRService.ClientConnectionConnected\",\
+             \"eventTime\":\"2026-09-21T14:13:20Z\",\"dataVersion\":\"1.0\",\"metadataVersion\":\"1\"}}"
+        );
+        assert_eq!(std::str::from_utf8(&encoded), Ok(&*expected));
+    }
 }
