@@ -1,1 +1,34 @@
-//! The Communication Services.
+//! The Communication Services: identities and chat.
+//!
+//! | module | what |
+//! |---|---|
+//! | `identity` | users, access tokens, the keys that sign them; `/identities`, `/access` |
+//! | `chat` | threads, participants, messages, receipts; `/chat` |
+//! | `events` | the Event Grid events that a change in chat causes; pure |
+//! | [`Ports`] | what chat needs of others: telling who is connected, durable work |
+//! | `identifier` | raw ids and identifier objects |
+//! | `resource`, `service` | keys, hosts, and what the entrances share |
+//!
+//! Invariants: nothing here knows another service; a change and the work it causes are one
+//! transaction; every refusal says what to do.
+
+pub mod chat;
+pub mod events;
+mod identifier;
+pub mod identity;
+mod ports;
+mod recent;
+mod resource;
+mod rest;
+mod service;
+mod store;
+#[cfg(test)]
+mod testing;
+mod time;
+mod version;
+
+pub use identifier::{IdentifierModel, RawId};
+pub use ports::{Outbox, Ports, Realtime};
+pub use resource::{DEFAULT_CLOCK_SKEW, Resource, Resources};
+pub use service::Communication;
+pub use store::MIGRATIONS;

@@ -1,0 +1,323 @@
+//! Creating, revoking and recognising users.
+//!
+//! What a node remembers of identities and tokens is a cache of the store; what a revocation changes
+//! is changed there before it is answered.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::KeySlot;
+use aws_lc_rs::digest::{SHA256, digest};
+use kernel::{Clock, Error, ErrorKind, Result, Secret, Timestamp};
+use storage::{Db, MasterKey};
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+use super::scope::Scopes;
+use super::signing::SigningKeys;
+use super::store::{self, Issues, Stored};
+use super::token::{self, Claims, Grant, TokenRefusal};
+use crate::identifier::RawId;
+use crate::recent::Recent;
+use crate::resource::Resource;
+
+/// How many tokens and identities are remembered: about the users of a busy node.
+const REMEMBERED: usize = 16_384;
+/// How many endings may wait for a listener before it is told that it missed some.
+const ENDINGS: usize = 1_024;
+/// Longest custom id, in bytes. Azure publishes no figure.
+const MAX_CUSTOM_ID: usize = 256;
+
+/// The identities of all resources. Cheap to clone.
+#[derive(Clone)]
+pub struct Identities(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    keys: SigningKeys,
+    /// Claims of tokens whose signature held, by the digest of the token.
+    tokens: Recent<[u8; 32], Arc<Claims>>,
+    generations: Recent<RawId, Generation>,
+    endings: broadcast::Sender<Ended>,
+}
+
+/// What is known about an identity's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Generation {
+    Current(i64),
+    /// For good: ids are never used again. Above every number.
+    Deleted,
+}
+
+/// Why the tokens of a user do not hold any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// They were revoked; the user may get new ones.
+    Revoked,
+    /// The identity is gone.
+    Deleted,
+}
+
+/// The tokens of a user have ended; whoever holds a connection opened with one closes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Whose.
+    pub user: RawId,
+    /// Why.
+    pub ending: Ending,
+}
+
+/// A user who has shown a good token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Who.
+    pub id: RawId,
+    /// What the token permits.
+    pub scopes: Scopes,
+    /// When the token ends.
+    pub expires: Timestamp,
+}
+
+/// A new token.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// Ready to use.
+    pub token: Secret,
+    /// When it ends, to the second.
+    pub expires: Timestamp,
+}
+
+/// An identity as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) id: RawId,
+    pub(crate) custom_id: Option<String>,
+    pub(crate) last_token_at: Option<Timestamp>,
+}
+
+/// What a token is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) scopes: Scopes,
+    pub(crate) lifetime: Duration,
+    /// The access key that the request was signed with.
+    pub(crate) slot: KeySlot,
+}
+
+impl Identities {
+    /// The identities in `db`, which has had this crate's migrations.
+    ///
+    /// # Errors
+    /// When the store fails, or its signing keys were sealed with another master key.
+    pub async fn open(db: Db, master: Arc<MasterKey>, clock: Arc<dyn Clock>) -> Result<Self> {
+        let keys = SigningKeys::open(db.clone(), master, clock.now()).await?;
+        let (tokens, generations) = (Recent::new(REMEMBERED), Recent::new(REMEMBERED));
+        let endings = broadcast::Sender::new(ENDINGS);
+        Ok(Self(Arc::new(Inner { db, clock, keys, tokens, generations, endings })))
+    }
+
+    /// The users whose tokens end from now on. A listener that falls behind is told so by the channel
+    /// and must ask [`Identities::authenticate`] about every token that it relies on.
+    pub fn endings(&self) -> broadcast::Receiver<Ended> {
+        self.0.endings.subscribe()
+    }
+
+    /// Who a token belongs to.
+    ///
+    /// # Errors
+    /// `Unauthenticated` with the reason when the token does not hold for this resource now; an error
+    /// of the store.
+    pub async fn authenticate(&self, resource: &Resource, token: &str) -> Result<Caller> {
+        let claims = self.claims(token).map_err(unauthenticated)?;
+        let now = self.0.clock.now();
+        let refuse = |refusal| Err(unauthenticated(refusal));
+        if claims.resource_id() != resource.id {
+            return refuse(TokenRefusal::OtherResource);
+        }
+        if claims.expires() <= now {
+            return refuse(TokenRefusal::Expired(now.since(claims.expires()).as_secs()));
+        }
+        let keys = resource.keys.current();
+        let marks = [keys.primary(), keys.secondary()].map(token::key_mark);
+        if !marks.iter().any(|mark| mark == claims.key_mark()) {
+            return refuse(TokenRefusal::KeyReplaced);
+        }
+        let id = claims.user();
+        match self.generation(&id).await? {
+            Generation::Deleted => refuse(TokenRefusal::IdentityDeleted),
+            Generation::Current(generation) if generation != claims.generation() => {
+                refuse(TokenRefusal::Revoked)
+            }
+            Generation::Current(_) => {
+                Ok(Caller { id, scopes: claims.scopes(), expires: claims.expires() })
+            }
+        }
+    }
+
+    /// Those of `ids` that exist.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn existing(&self, ids: &[RawId]) -> Result<HashSet<RawId>> {
+        Ok(store::existing(&self.0.db, ids).await?.into_iter().collect())
+    }
+
+    /// Looks after the signing keys; to be called every few minutes.
+    ///
+    /// # Errors
+    /// When the store fails; the keys in force stay.
+    pub async fn refresh_keys(&self) -> Result<()> {
+        self.0.keys.refresh(self.0.clock.now()).await
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    pub(crate) fn jwks(&self) -> serde_json::Value {
+        self.0.keys.jwks()
+    }
+
+    /// A new identity, or the one with this custom id; with a token if one is wanted.
+    pub(crate) async fn create(
+        &self,
+        resource: &Resource,
+        custom_id: Option<&str>,
+        wanted: Option<Wanted>,
+    ) -> Result<(Identity, Option<Issued>)> {
+        if custom_id.is_some_and(|id| id.is_empty() || id.len() > MAX_CUSTOM_ID) {
+            let message = format!("A customId has 1 to {MAX_CUSTOM_ID} bytes.");
+            let error = Error::new(ErrorKind::Invalid, "ValidationError", message);
+            return Err(error.target("customId"));
+        }
+        let id = RawId::user(&resource.id, &Uuid::new_v4().to_string());
+        let issues = Issues { now: self.0.clock.now(), token: wanted.is_some() };
+        let stored = store::create(&self.0.db, &resource.name, &id, custom_id, issues).await?;
+        self.remember(&stored.id, Generation::Current(stored.generation));
+        let issued = wanted
+            .map(|wanted| self.sign(resource, &stored.id, stored.generation, wanted))
+            .transpose()?;
+        Ok((stored.into(), issued))
+    }
+
+    /// A new token.
+    pub(crate) async fn issue(
+        &self,
+        resource: &Resource,
+        id: &RawId,
+        wanted: Wanted,
+    ) -> Result<Issued> {
+        let generation = match id.belongs_to(&resource.id) {
+            true => store::issue(&self.0.db, id, self.0.clock.now()).await?,
+            false => None,
+        };
+        let generation = generation.ok_or_else(|| no_such_identity(resource, id))?;
+        self.sign(resource, id, generation, wanted)
+    }
+
+    /// Ends every token of an identity.
+    pub(crate) async fn revoke(&self, resource: &Resource, id: &RawId) -> Result<()> {
+        let generation = match id.belongs_to(&resource.id) {
+            true => store::revoke(&self.0.db, id).await?,
+            false => None,
+        };
+        let generation = generation.ok_or_else(|| no_such_identity(resource, id))?;
+        self.end(id, Generation::Current(generation), Ending::Revoked);
+        Ok(())
+    }
+
+    /// Ends an identity. One that is gone already is gone.
+    pub(crate) async fn delete(&self, resource: &Resource, id: &RawId) -> Result<()> {
+        if !id.belongs_to(&resource.id) {
+            return Err(no_such_identity(resource, id));
+        }
+        store::delete(&self.0.db, id).await?;
+        self.end(id, Generation::Deleted, Ending::Deleted);
+        Ok(())
+    }
+
+    /// An identity.
+    pub(crate) async fn get(&self, resource: &Resource, id: &RawId) -> Result<Identity> {
+        let stored = match id.belongs_to(&resource.id) {
+            true => store::find(&self.0.db, id).await?,
+            false => None,
+        };
+        Ok(stored.ok_or_else(|| no_such_identity(resource, id))?.into())
+    }
+
+    fn claims(&self, token: &str) -> std::result::Result<Arc<Claims>, TokenRefusal> {
+        let name: [u8; 32] =
+            digest(&SHA256, token.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes");
+        if let Some(claims) = self.0.tokens.get(&name) {
+            return Ok(claims);
+        }
+        let claims = Arc::new(token::verify(token, |kid| self.0.keys.point(kid))?);
+        Ok(self.0.tokens.put(name, claims, |_, _| false))
+    }
+
+    async fn generation(&self, id: &RawId) -> Result<Generation> {
+        if let Some(generation) = self.0.generations.get(id) {
+            return Ok(generation);
+        }
+        let stored = store::find(&self.0.db, id).await?;
+        let generation =
+            stored.map_or(Generation::Deleted, |it| Generation::Current(it.generation));
+        Ok(self.remember(id, generation))
+    }
+
+    /// A revocation may overtake a look into the store: what is further on wins.
+    fn remember(&self, id: &RawId, generation: Generation) -> Generation {
+        self.0.generations.put(id.clone(), generation, |present, new| present > new)
+    }
+
+    fn end(&self, id: &RawId, generation: Generation, ending: Ending) {
+        self.remember(id, generation);
+        // Without listeners there is nothing open to close.
+        let _ = self.0.endings.send(Ended { user: id.clone(), ending });
+    }
+
+    fn sign(
+        &self,
+        resource: &Resource,
+        id: &RawId,
+        generation: i64,
+        wanted: Wanted,
+    ) -> Result<Issued> {
+        let issued = self.0.clock.now();
+        let expires = Timestamp::from_secs((issued + wanted.lifetime).as_secs());
+        let keys = resource.keys.current();
+        let claims = Claims::of(&Grant {
+            user: id,
+            resource_id: &resource.id,
+            scopes: wanted.scopes,
+            generation,
+            key_mark: &token::key_mark(keys.get(wanted.slot)),
+            issued,
+            expires,
+        });
+        let token = self.0.keys.with_newest(|key| token::sign(&claims, key))?;
+        Ok(Issued { token, expires })
+    }
+}
+
+impl From<Stored> for Identity {
+    fn from(stored: Stored) -> Self {
+        Self { id: stored.id, custom_id: stored.custom_id, last_token_at: stored.last_token_at }
+    }
+}
+
+pub(crate) fn unauthenticated(refusal: TokenRefusal) -> Error {
+    Error::new(ErrorKind::Unauthenticated, "Unauthorized", refusal.to_string())
+}
+
+fn no_such_identity(resource: &Resource, id: &RawId) -> Error {
+    let message = format!(
+        "The identity '{}' does not exist in the resource '{}': it was deleted, or it belongs to \
+         another resource.",
+        id.as_str().escape_debug(),
+        resource.name
+    );
+    Error::new(ErrorKind::NotFound, "IdentityNotFound", message).target("id")
+}

@@ -1,0 +1,122 @@
+//! Rows of identities and of the resources that they belong to.
+
+use kernel::{Result, Timestamp};
+use storage::{Db, Statement, vals};
+use uuid::Uuid;
+
+use crate::identifier::RawId;
+
+/// The immutable id of the resource with this name; made the first time it is asked for.
+///
+/// # Errors
+/// When the store fails.
+pub async fn resource_id(db: &Db, name: &str) -> Result<String> {
+    let insert = "INSERT INTO communication_resources (name, immutable_id) VALUES ($1, $2)
+                  ON CONFLICT (name) DO NOTHING";
+    let select = "SELECT immutable_id FROM communication_resources WHERE name = $1";
+    let fresh = Uuid::new_v4().to_string();
+    let statements =
+        [Statement::new(insert, vals![name, fresh]), Statement::new(select, vals![name])];
+    let outcomes = db.write(statements).await?;
+    Ok(outcomes[1].rows[0].get(0)?)
+}
+
+/// An identity as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) id: RawId,
+    pub(crate) custom_id: Option<String>,
+    pub(crate) generation: i64,
+    pub(crate) last_token_at: Option<Timestamp>,
+}
+
+const COLUMNS: &str = "raw_id, custom_id, generation, last_token_at";
+
+/// Stores a new identity, or finds the one that has this custom id already.
+pub(crate) async fn create(
+    db: &Db,
+    resource: &str,
+    id: &RawId,
+    custom_id: Option<&str>,
+    issues: Issues,
+) -> Result<Stored> {
+    let insert = "INSERT INTO identities
+                    (raw_id, resource, custom_id, generation, created_at, last_token_at)
+                  VALUES ($1, $2, $3, 0, $4, NULL)
+                  ON CONFLICT (resource, custom_id) DO NOTHING";
+    let mut statements = vec![Statement::new(
+        insert,
+        vals![id.as_str(), resource, custom_id.map(str::to_owned), issues.now],
+    )];
+    // A custom id that exists leads to its identity; without one there is no conflict.
+    let own = "raw_id = $1 OR (resource = $2 AND custom_id = $3)";
+    let who = vals![id.as_str(), resource, custom_id.map(str::to_owned)];
+    if issues.token {
+        let sql = format!("UPDATE identities SET last_token_at = $4 WHERE {own}");
+        let mut params = who.clone();
+        params.push(issues.now.into());
+        statements.push(Statement::new(sql, params));
+    }
+    statements.push(Statement::new(format!("SELECT {COLUMNS} FROM identities WHERE {own}"), who));
+    let outcomes = db.write(statements).await?;
+    let rows = &outcomes.last().expect("a batch has one outcome a statement").rows;
+    read(&rows[0])
+}
+
+/// When something is created, and whether a token is issued along with it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Issues {
+    pub(crate) now: Timestamp,
+    pub(crate) token: bool,
+}
+
+/// Notes that a token is issued; `None` for an identity that does not exist.
+pub(crate) async fn issue(db: &Db, id: &RawId, now: Timestamp) -> Result<Option<i64>> {
+    let sql = "UPDATE identities SET last_token_at = $2 WHERE raw_id = $1 RETURNING generation";
+    generation(db, sql, vals![id.as_str(), now]).await
+}
+
+/// Makes all tokens stale; `None` for an identity that does not exist.
+pub(crate) async fn revoke(db: &Db, id: &RawId) -> Result<Option<i64>> {
+    let sql = "UPDATE identities SET generation = generation + 1 WHERE raw_id = $1
+               RETURNING generation";
+    generation(db, sql, vals![id.as_str()]).await
+}
+
+/// Forgets an identity.
+pub(crate) async fn delete(db: &Db, id: &RawId) -> Result<()> {
+    db.execute("DELETE FROM identities WHERE raw_id = $1", vals![id.as_str()]).await?;
+    Ok(())
+}
+
+/// The identity, if it exists.
+pub(crate) async fn find(db: &Db, id: &RawId) -> Result<Option<Stored>> {
+    let sql = format!("SELECT {COLUMNS} FROM identities WHERE raw_id = $1");
+    db.query(sql, vals![id.as_str()]).await?.first().map(read).transpose()
+}
+
+/// Those of `ids` that exist.
+pub(crate) async fn existing(db: &Db, ids: &[RawId]) -> Result<Vec<RawId>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places: Vec<String> = (1..=ids.len()).map(|number| format!("${number}")).collect();
+    let sql = format!("SELECT raw_id FROM identities WHERE raw_id IN ({})", places.join(", "));
+    let params: Vec<_> = ids.iter().map(|id| id.as_str().into()).collect();
+    let rows = db.query(sql, params).await?;
+    rows.iter().map(|row| Ok(RawId::new(row.get::<String>(0)?))).collect()
+}
+
+async fn generation(db: &Db, sql: &'static str, params: Vec<storage::Val>) -> Result<Option<i64>> {
+    let outcome = db.execute(sql, params).await?;
+    Ok(outcome.rows.first().map(|row| row.get(0)).transpose()?)
+}
+
+fn read(row: &storage::Row) -> Result<Stored> {
+    Ok(Stored {
+        id: RawId::new(row.get::<String>(0)?),
+        custom_id: row.get(1)?,
+        generation: row.get(2)?,
+        last_token_at: row.get(3)?,
+    })
+}
