@@ -26,7 +26,7 @@ run: ## build the release binary and start a development server
 
 test: ## everything that CI runs, installing what it needs first
 test: install rust-checks
-	@$(STEP) "cargo test" cargo test --workspace --locked --no-fail-fast
+	@$(STEP) "cargo test" scripts/with-postgres cargo test --workspace --locked --no-fail-fast
 	@$(MAKE) --no-print-directory e2e bench-smoke
 
 check: ## the quick checks: format, lints, structure; cargo-deny and fuzzers where installed

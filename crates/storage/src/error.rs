@@ -5,12 +5,12 @@
 use std::path::PathBuf;
 
 use kernel::ErrorKind;
-use rusqlite::ErrorCode;
 
 /// A result of the store.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why the store did not do what was asked. A failed write has changed nothing.
+/// Why the store did not do what was asked. A failed write has changed nothing, unless the error is
+/// [`Error::Unknown`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// [`crate::Db::close`] was called.
@@ -24,9 +24,23 @@ pub enum Error {
         /// What was wrong, in SQLite's or the system's words.
         reason: String,
     },
-    /// Another process kept the write lock for longer than [`crate::Options::busy_timeout`].
-    #[error("another process holds the database's write lock; try again when it has finished")]
+    /// The database server cannot be used, or could not be reached for longer than
+    /// [`crate::PostgresOptions::patience`].
+    #[error("cannot use the database server {server}: {reason}")]
+    Server {
+        /// Host, port and database; never the password.
+        server: String,
+        /// What was wrong, in the server's or the system's words.
+        reason: String,
+    },
+    /// Others held what the write needs for longer than [`crate::Options::busy_timeout`] or
+    /// [`crate::PostgresOptions::patience`].
+    #[error("other writers hold what this write needs; try again when they have finished")]
     Busy,
+    /// The connection broke while the server committed. The write may have been kept or not: whoever
+    /// repeats it must first look.
+    #[error("the connection to the database broke during a commit, whose outcome is unknown: {0}")]
+    Unknown(String),
     /// No space is left.
     #[error("the disk of the database is full; free space, nothing of this write was kept")]
     Full,
@@ -97,35 +111,15 @@ pub enum Error {
     Engine(String),
 }
 
-impl From<rusqlite::Error> for Error {
-    fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ffi;
-        let (code, message) = match error {
-            rusqlite::Error::SqliteFailure(code, message) => (code, message),
-            rusqlite::Error::SqlInputError { msg, sql, .. } => {
-                return Self::Statement { sql, reason: msg };
-            }
-            other => return Self::Engine(other.to_string()),
-        };
-        let message = message.unwrap_or_else(|| code.to_string());
-        match code.code {
-            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy,
-            ErrorCode::DiskFull => Self::Full,
-            ErrorCode::ConstraintViolation => match code.extended_code {
-                ffi::SQLITE_CONSTRAINT_UNIQUE
-                | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
-                | ffi::SQLITE_CONSTRAINT_ROWID => Self::Duplicate(message),
-                _ => Self::Constraint(message),
-            },
-            _ => Self::Engine(message),
-        }
-    }
-}
-
 impl From<Error> for kernel::Error {
     fn from(error: Error) -> Self {
         let (kind, code, message) = match error {
-            Error::Closed | Error::Busy | Error::Full | Error::Open { .. } => (
+            Error::Closed
+            | Error::Busy
+            | Error::Full
+            | Error::Open { .. }
+            | Error::Server { .. }
+            | Error::Unknown(_) => (
                 ErrorKind::Unavailable,
                 "ServiceUnavailable",
                 "The server cannot reach its storage now. Try again in a moment.",

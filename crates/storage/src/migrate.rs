@@ -2,10 +2,9 @@
 //!
 //! Every component (a service, usually) numbers its own migrations from 1 by their place in its list.
 //! All missing ones run in one transaction: a start-up succeeds or changes nothing. There is no way
-//! back down.
+//! back down. The engines keep the ledger; what follows from it is decided here.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::{Error, Result};
 
@@ -14,57 +13,37 @@ use crate::{Error, Result};
 pub struct Migration {
     /// What it does, in a few words; may be reworded later.
     pub name: &'static str,
-    /// One or more statements; never edited once released.
+    /// One or more statements; never edited once released. The same text serves every engine.
     pub sql: &'static str,
 }
 
-const LEDGER: &str = "CREATE TABLE IF NOT EXISTS applied_migrations (
-    component TEXT NOT NULL,
-    number INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    checksum BLOB NOT NULL,
-    PRIMARY KEY (component, number)
-) WITHOUT ROWID";
+/// A migration to apply, with its number.
+pub(crate) type Step<'a> = (usize, &'a Migration);
 
-/// Brings `component` up to date. Looks before it locks, so an up-to-date database costs two reads.
-pub(crate) fn migrate(
-    connection: &mut Connection,
-    component: &str,
-    migrations: &[Migration],
-) -> Result<()> {
-    if missing(connection, component, migrations)?.is_empty() {
-        return Ok(());
+impl Migration {
+    /// What the ledger remembers of its text.
+    pub(crate) fn checksum(&self) -> Vec<u8> {
+        digest(&SHA256, self.sql.as_bytes()).as_ref().to_vec()
     }
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(LEDGER)?;
-    // Another process may have been faster.
-    let missing = missing(&transaction, component, migrations)?;
-    let first = migrations.len() - missing.len() + 1;
-    for (number, migration) in (first..).zip(missing) {
-        let failed = |reason: String| Error::MigrationFailed {
+
+    /// The refusal that this migration of `component` ends in.
+    pub(crate) fn failed(&self, component: &str, number: usize, reason: String) -> Error {
+        Error::MigrationFailed {
             component: component.to_owned(),
             number,
-            name: migration.name.to_owned(),
+            name: self.name.to_owned(),
             reason,
-        };
-        transaction.execute_batch(migration.sql).map_err(|e| failed(e.to_string()))?;
-        if transaction.is_autocommit() {
-            return Err(failed("it ends the transaction that it runs in".to_owned()));
         }
-        let position = i64::try_from(number).expect("a program has few migrations");
-        let row = params![component, position, migration.name, checksum(migration)];
-        transaction.execute("INSERT INTO applied_migrations VALUES (?, ?, ?, ?)", row)?;
     }
-    Ok(transaction.commit()?)
 }
 
-/// The migrations still to apply, after checking that the applied ones are those of this program.
-fn missing<'a>(
-    connection: &Connection,
+/// The migrations still to apply, after checking that the applied ones, whose checksums these are,
+/// are those of this program.
+pub(crate) fn missing<'a>(
+    applied: &[Vec<u8>],
     component: &str,
     migrations: &'a [Migration],
-) -> Result<&'a [Migration]> {
-    let applied = applied_checksums(connection, component)?;
+) -> Result<Vec<Step<'a>>> {
     if applied.len() > migrations.len() {
         return Err(Error::Newer {
             component: component.to_owned(),
@@ -73,7 +52,7 @@ fn missing<'a>(
         });
     }
     for (index, (checksum_then, migration)) in applied.iter().zip(migrations).enumerate() {
-        if *checksum_then != checksum(migration) {
+        if *checksum_then != migration.checksum() {
             return Err(Error::MigrationChanged {
                 component: component.to_owned(),
                 number: index + 1,
@@ -81,19 +60,5 @@ fn missing<'a>(
             });
         }
     }
-    Ok(&migrations[applied.len()..])
-}
-
-fn applied_checksums(connection: &Connection, component: &str) -> Result<Vec<Vec<u8>>> {
-    let ledger = "SELECT 1 FROM sqlite_schema WHERE name = 'applied_migrations'";
-    if connection.query_row(ledger, [], |_| Ok(())).optional()?.is_none() {
-        return Ok(Vec::new());
-    }
-    let applied = "SELECT checksum FROM applied_migrations WHERE component = ? ORDER BY number";
-    let mut applied = connection.prepare(applied)?;
-    Ok(applied.query_map([component], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
-}
-
-fn checksum(migration: &Migration) -> Vec<u8> {
-    digest(&SHA256, migration.sql.as_bytes()).as_ref().to_vec()
+    Ok((1..).zip(migrations).skip(applied.len()).collect())
 }

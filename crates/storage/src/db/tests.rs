@@ -1,251 +1,83 @@
-//! The promises of the store, on real files.
+//! The promises of the store, on every engine.
 
-use std::fs;
-use std::future::Future;
-use std::path::{Path, PathBuf};
-use std::pin::{Pin, pin};
-use std::sync::mpsc as std_mpsc;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+mod migrations;
+mod model;
 
 use kernel::Timestamp;
-use tempfile::TempDir;
 
 use super::*;
-use crate::{Durability, vals};
+use crate::testing::TestDb;
+use crate::{Error, vals};
 
 const SCHEMA: Migration = Migration {
     name: "items",
-    sql: "CREATE TABLE item (id TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT;
-          CREATE TABLE part (of TEXT NOT NULL REFERENCES item(id) DEFERRABLE INITIALLY DEFERRED) STRICT;",
+    sql: "CREATE TABLE item (id TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+          CREATE TABLE part (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            of TEXT NOT NULL REFERENCES item(id) DEFERRABLE INITIALLY DEFERRED,
+            weight REAL,
+            picture BLOB
+          ) STRICT;
+          CREATE UNIQUE INDEX heavy ON part (of) WHERE weight > 10;",
 };
 
-struct Fixture {
-    folder: TempDir,
-    db: Db,
-}
-
-impl Fixture {
-    async fn new() -> Self {
-        Self::with(&Options::default()).await
-    }
-
-    async fn with(options: &Options) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(folder.path().join("test.db"), options).unwrap();
-        db.migrate("test", &[SCHEMA]).await.unwrap();
-        Self { folder, db }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("test.db")
-    }
-
-    /// What another process sees.
-    fn outsider(&self) -> Connection {
-        Connection::open(self.path()).unwrap()
-    }
-}
+crate::conformance!(
+    parameters_are_bound_by_number_in_any_order_and_more_than_once,
+    every_kind_of_value_comes_back_as_it_went,
+    values_keep_their_range_in_arithmetic,
+    null_fits_wherever_it_stands,
+    what_is_computed_reads_alike,
+    text_is_ordered_by_its_bytes,
+    text_with_a_zero_character_is_refused,
+    outcomes_tell_rows_and_how_many_were_touched,
+    rows_are_numbered_by_themselves,
+    the_shared_sql_means_the_same,
+    a_comment_for_postgres_disturbs_nobody,
+    a_batch_is_kept_whole_or_not_at_all,
+    a_batch_sees_its_own_writes,
+    an_empty_batch_does_nothing,
+    rules_of_the_schema_are_told_apart,
+    a_constraint_that_shows_at_the_commit_fails_the_write,
+    mistakes_in_a_statement_are_named,
+    a_statement_cannot_begin_or_end_a_transaction,
+    a_query_cannot_write,
+    concurrent_writers_lose_no_update,
+    writers_in_each_others_way_all_succeed,
+    the_change_counter_notices_others,
+    closing_finishes_what_is_under_way_and_takes_no_more,
+    more_statements_than_are_kept_prepared_all_run,
+);
 
 fn insert(id: impl Into<String>) -> Statement {
     Statement::new("INSERT INTO item (id, n) VALUES ($1, 1)", vals![id.into()])
 }
 
-async fn count(db: &Db) -> i64 {
-    db.query("SELECT count(*) FROM item", []).await.unwrap()[0].get(0).unwrap()
+async fn with_items(db: &TestDb) {
+    db.migrate("test", &[SCHEMA]).await.unwrap();
 }
 
-fn count_outside(connection: &Connection) -> i64 {
-    connection.query_row("SELECT count(*) FROM item", [], |row| row.get(0)).unwrap()
+async fn values(db: &Db, sql: &'static str, params: Vec<Val>) -> Vec<Vec<Val>> {
+    let rows = db.query(sql, params).await;
+    rows.unwrap_or_else(|e| panic!("{e}")).into_iter().map(Row::into_values).collect()
 }
 
-/// Keeps the writer busy until the returned sender is dropped, so that what is asked meanwhile queues.
-fn hold_writer(db: &Db) -> std_mpsc::Sender<()> {
-    let (release, held) = std_mpsc::channel::<()>();
-    let job = Job::Alone(Box::new(move |_| {
-        let _ = held.recv();
-    }));
-    assert!(db.0.writer.try_send(job).is_ok(), "the queue is empty");
-    release
+async fn ids(db: &Db) -> Vec<String> {
+    let rows = db.query("SELECT id FROM item ORDER BY id", []).await.unwrap();
+    rows.iter().map(|row| row.get(0).unwrap()).collect()
 }
 
-fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
+async fn parameters_are_bound_by_number_in_any_order_and_more_than_once(db: TestDb) {
+    let rows = values(&db, "SELECT $2, $1, $2, $3", vals!["one", "two", 3_i64]).await;
+    assert_eq!(rows, [vals!["two", "one", "two", 3_i64]]);
 }
 
-/// Queues the batches in this order, then lets the writer have them at once.
-async fn write_together(db: &Db, batches: Vec<Vec<Statement>>) -> Vec<Result<Vec<Outcome>>> {
-    let release = hold_writer(db);
-    let mut writes: Vec<_> = batches.into_iter().map(|batch| Box::pin(db.write(batch))).collect();
-    for write in &mut writes {
-        assert!(poll_once(write.as_mut()).is_pending());
-    }
-    drop(release);
-    let mut results = Vec::new();
-    for write in writes {
-        results.push(write.await);
-    }
-    results
-}
-
-/// Transactions in the write-ahead log: frames whose header says the database's size after a commit.
-/// Layout: <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
-fn commits_in_log(database: &Path) -> usize {
-    let log = fs::read(database.with_extension("db-wal")).unwrap();
-    let page = u32::from_be_bytes(log[8..12].try_into().unwrap()) as usize;
-    log[32..].chunks_exact(24 + page).filter(|frame| frame[4..8] != [0; 4]).count()
-}
-
-#[tokio::test]
-async fn writes_that_wait_together_share_one_commit() {
-    let fixture = Fixture::new().await;
-    let before = commits_in_log(&fixture.path());
-    let batches = (0..100).map(|n| vec![insert(n.to_string())]).collect();
-    let results = write_together(&fixture.db, batches).await;
-    assert!(results.iter().all(Result::is_ok));
-    assert_eq!(commits_in_log(&fixture.path()) - before, 1);
-    assert_eq!(count(&fixture.db).await, 100);
-}
-
-#[tokio::test]
-async fn a_failing_write_does_not_spoil_its_neighbours() {
-    let fixture = Fixture::new().await;
-    let batches = vec![
-        vec![insert("a")],
-        vec![insert("b"), insert("a")],
-        vec![Statement::new("INSERT INTO nowhere VALUES (1)", [])],
-        vec![insert("c")],
-    ];
-    let results = write_together(&fixture.db, batches).await;
-    assert!(results[0].is_ok() && results[3].is_ok());
-    assert!(matches!(results[1], Err(Error::Duplicate(_))), "{:?}", results[1]);
-    assert!(matches!(results[2], Err(Error::Statement { .. })), "{:?}", results[2]);
-    let ids = fixture.db.query("SELECT id FROM item ORDER BY id", []).await.unwrap();
-    let ids: Vec<String> = ids.iter().map(|row| row.get(0).unwrap()).collect();
-    assert_eq!(ids, ["a", "c"], "the failed batch left nothing, not even its good statement");
-}
-
-#[tokio::test]
-async fn a_constraint_that_shows_at_the_commit_fails_only_its_own_write() {
-    let fixture = Fixture::new().await;
-    let orphan = Statement::new("INSERT INTO part (of) VALUES ('missing')", []);
-    let results =
-        write_together(&fixture.db, vec![vec![insert("a")], vec![orphan], vec![insert("b")]]).await;
-    assert!(results[0].is_ok() && results[2].is_ok(), "{results:?}");
-    assert!(matches!(results[1], Err(Error::Constraint(_))), "{:?}", results[1]);
-    assert_eq!(count(&fixture.db).await, 2);
-}
-
-#[tokio::test]
-async fn a_conflict_that_rolls_everything_back_fails_only_its_own_write() {
-    let fixture = Fixture::new().await;
-    let clash = Statement::new("INSERT OR ROLLBACK INTO item (id, n) VALUES ('a', 2)", []);
-    let results =
-        write_together(&fixture.db, vec![vec![insert("a")], vec![clash], vec![insert("b")]]).await;
-    assert!(results[0].is_ok() && results[2].is_ok(), "{results:?}");
-    assert!(matches!(results[1], Err(Error::Duplicate(_))), "{:?}", results[1]);
-    assert_eq!(count(&fixture.db).await, 2);
-}
-
-#[tokio::test]
-async fn an_acknowledged_write_is_committed() {
-    let fixture = Fixture::new().await;
-    fixture.db.write([insert("a")]).await.unwrap();
-    assert_eq!(count_outside(&fixture.outsider()), 1);
-    let reopened = Db::open(fixture.path(), &Options::default()).unwrap();
-    assert_eq!(count(&reopened).await, 1);
-}
-
-#[tokio::test]
-async fn a_write_is_not_acknowledged_while_it_cannot_commit() {
-    let fixture = Fixture::new().await;
-    let outsider = fixture.outsider();
-    outsider.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let mut write = pin!(fixture.db.write([insert("a")]));
-    assert!(poll_once(write.as_mut()).is_pending());
-    assert_eq!(count_outside(&outsider), 0);
-    outsider.execute_batch("COMMIT").unwrap();
-    write.await.unwrap();
-    assert_eq!(count_outside(&outsider), 1);
-}
-
-#[tokio::test]
-async fn a_lock_held_for_too_long_is_reported_and_passes() {
-    let options = Options { busy_timeout: Duration::ZERO, ..Options::default() };
-    let fixture = Fixture::with(&options).await;
-    let outsider = fixture.outsider();
-    outsider.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert_eq!(fixture.db.write([insert("a")]).await, Err(Error::Busy));
-    outsider.execute_batch("COMMIT").unwrap();
-    fixture.db.write([insert("a")]).await.unwrap();
-}
-
-#[tokio::test]
-async fn commits_wait_for_the_disk_unless_the_operator_chose_otherwise() {
-    for (durability, synchronous) in [(Durability::Full, 2), (Durability::Relaxed, 1)] {
-        let fixture = Fixture::with(&Options { durability, ..Options::default() }).await;
-        let pragma = |connection: &mut Connection| {
-            Ok(connection.query_row("PRAGMA synchronous", [], |row| row.get::<_, i64>(0))?)
-        };
-        assert_eq!(fixture.db.on_writer(pragma).await, Ok(synchronous));
-    }
-}
-
-#[tokio::test]
-async fn parameters_are_bound_by_number_in_any_order_and_more_than_once() {
-    let db = Db::in_memory().unwrap();
-    let rows = db.query("SELECT $2, $1, $2, $3", vals!["one", "two", 3_i64]).await.unwrap();
-    let row = rows[0].clone().into_values();
-    assert_eq!(row, vals!["two", "one", "two", 3_i64]);
-}
-
-#[tokio::test]
-async fn mistakes_in_a_statement_are_named() {
-    let fixture = Fixture::new().await;
-    for (sql, params, reason) in [
-        ("SELECT ?", vals![1_i64], "written $1, $2"),
-        ("SELECT ?1", vals![1_i64], "written $1, $2"),
-        ("SELECT :name", vals![1_i64], "written $1, $2"),
-        ("SELECT $0", vals![1_i64], "written $1, $2"),
-        ("SELECT $01", vals![1_i64], "written $1, $2"),
-        ("SELECT $2", vals![1_i64], "$2 is used, but 1 parameter(s) are given"),
-        ("SELECT $1", vals![1_i64, 2_i64], "$2 is given, but not used"),
-        ("SELECT 1; SELECT 2", vals![], "ultiple statements"),
-        ("SELECT", vals![], "incomplete input"),
-        ("COMMIT", vals![], "neither reads nor writes"),
-        ("", vals![], "neither reads nor writes"),
-        ("DELETE FROM item", vals![], "a query cannot write"),
-    ] {
-        match fixture.db.query(sql, params).await {
-            Err(Error::Statement { reason: found, .. }) => {
-                assert!(found.contains(reason), "{sql}: {found}");
-            }
-            other => panic!("{sql}: {other:?}"),
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_write_cannot_end_the_transaction_that_it_shares() {
-    let fixture = Fixture::new().await;
-    for sql in ["COMMIT", "ROLLBACK", "BEGIN", "RELEASE job"] {
-        let meddler = vec![insert("meddler"), Statement::new(sql, [])];
-        let results = write_together(&fixture.db, vec![vec![insert(sql)], meddler]).await;
-        assert!(results[0].is_ok(), "{sql}");
-        assert!(matches!(results[1], Err(Error::Statement { .. })), "{sql}: {:?}", results[1]);
-    }
-    assert_eq!(count(&fixture.db).await, 4);
-}
-
-#[tokio::test]
-async fn every_kind_of_value_comes_back_as_it_went() {
-    let db = Db::in_memory().unwrap();
+async fn every_kind_of_value_comes_back_as_it_went(db: TestDb) {
     let moment = Timestamp::from_micros(1_760_000_000_123_456);
     let params =
-        vals!["té\0xt", i64::MIN, 0.1, vec![0_u8, 255], None::<String>, true, moment, Some("x")];
+        vals!["té🦀xt", i64::MIN, 0.1, vec![0_u8, 255], None::<String>, true, moment, Some("x")];
     let rows = db.query("SELECT $1, $2, $3, $4, $5, $6, $7, $8", params).await.unwrap();
     let row = &rows[0];
-    assert_eq!(row.get::<String>(0).unwrap(), "té\0xt");
+    assert_eq!(row.get::<String>(0).unwrap(), "té🦀xt");
     assert_eq!(row.get::<i64>(1), Ok(i64::MIN));
     assert_eq!(row.get::<f64>(2), Ok(0.1));
     assert_eq!(row.get::<Vec<u8>>(3).unwrap(), [0, 255]);
@@ -259,39 +91,226 @@ async fn every_kind_of_value_comes_back_as_it_went() {
     }
 }
 
-#[tokio::test]
-async fn outcomes_tell_rows_and_how_many_were_touched() {
-    let fixture = Fixture::new().await;
-    let outcomes = fixture
-        .db
-        .write([
-            insert("a"),
-            insert("b"),
-            Statement::new("UPDATE item SET n = n + $1 RETURNING id, n", vals![4_i64]),
-            Statement::new("SELECT count(*) FROM item", []),
-            Statement::new("DELETE FROM item WHERE id = $1", vals!["none"]),
-        ])
+async fn values_keep_their_range_in_arithmetic(db: TestDb) {
+    let moment = 1_760_000_000_123_456_i64;
+    assert_eq!(values(&db, "SELECT $1 + 5", vals![moment]).await, [vals![moment + 5]]);
+    with_items(&db).await;
+    db.execute("INSERT INTO item (id, n) VALUES ($1, $2 + 1)", vals!["a", moment]).await.unwrap();
+    let due = "SELECT n FROM item WHERE n < $1 + 10 AND n >= coalesce($2, $1)";
+    assert_eq!(values(&db, due, vals![moment, None::<i64>]).await, [vals![moment + 1]]);
+}
+
+async fn null_fits_wherever_it_stands(db: TestDb) {
+    with_items(&db).await;
+    let part = "INSERT INTO part (of, weight, picture) SELECT id, $1, $2 FROM item";
+    db.write([insert("a"), Statement::new(part, vals![None::<f64>, None::<Vec<u8>>])])
         .await
         .unwrap();
+    let rows = values(&db, "SELECT weight, picture FROM part", vec![]).await;
+    assert_eq!(rows, [[Val::Null, Val::Null]]);
+    let none = "SELECT of FROM part WHERE weight IS NOT DISTINCT FROM $1";
+    assert_eq!(values(&db, none, vals![None::<f64>]).await, [vals!["a"]]);
+}
+
+async fn what_is_computed_reads_alike(db: TestDb) {
+    with_items(&db).await;
+    db.write([insert("a"), insert("b"), insert("ccc")]).await.unwrap();
+    let sql = "SELECT count(*), sum(n), max(length(id)), min(id), avg(n), 1 < 2, id || $1
+               FROM item WHERE id = 'ccc' GROUP BY id";
+    let expected = vals![1_i64, 1_i64, 3_i64, "ccc", 1.0, true, "ccc!"];
+    assert_eq!(values(&db, sql, vals!["!"]).await, [expected]);
+    assert_eq!(values(&db, "SELECT sum(n) FROM item", vec![]).await, [vals![3_i64]]);
+}
+
+async fn text_is_ordered_by_its_bytes(db: TestDb) {
+    with_items(&db).await;
+    let by_bytes = ["", "A", "B", "Z", "_", "a", "a b", "a-b", "aB", "ab", "é"];
+    db.write(by_bytes.iter().rev().map(|id| insert(*id)).collect::<Vec<_>>()).await.unwrap();
+    assert_eq!(ids(&db).await, by_bytes);
+    let after = "SELECT count(*) FROM item WHERE id > $1";
+    assert_eq!(values(&db, after, vals!["_"]).await, [vals![6_i64]]);
+}
+
+async fn text_with_a_zero_character_is_refused(db: TestDb) {
+    with_items(&db).await;
+    assert!(matches!(db.write([insert("a\0b")]).await, Err(Error::Constraint(_))));
+    let error = db.query("SELECT $1", vals!["\0"]).await.unwrap_err();
+    assert!(matches!(error, Error::Constraint(_)), "{error:?}");
+}
+
+async fn outcomes_tell_rows_and_how_many_were_touched(db: TestDb) {
+    with_items(&db).await;
+    let batch = [
+        insert("a"),
+        insert("b"),
+        Statement::new("UPDATE item SET n = n + $1 RETURNING id, n", vals![4_i64]),
+        Statement::new("SELECT count(*) FROM item", []),
+        Statement::new("WITH all_of AS (SELECT id FROM item) SELECT id FROM all_of", []),
+        Statement::new("DELETE FROM item WHERE id = $1", vals!["none"]),
+    ];
+    let outcomes = db.write(batch).await.unwrap();
     let affected: Vec<_> = outcomes.iter().map(|outcome| outcome.affected).collect();
-    assert_eq!(affected, [1, 1, 2, 0, 0]);
+    assert_eq!(affected, [1, 1, 2, 0, 0, 0]);
     assert_eq!(outcomes[2].rows.len(), 2);
     assert_eq!(outcomes[2].rows[1].get::<i64>(1), Ok(5));
     assert_eq!(outcomes[3].rows[0].get::<i64>(0), Ok(2));
     let upsert = "INSERT INTO item (id, n) VALUES ($1, 9) ON CONFLICT (id) DO UPDATE SET n = 9";
-    assert_eq!(fixture.db.execute(upsert, vals!["a"]).await.unwrap().affected, 1);
+    assert_eq!(db.execute(upsert, vals!["a"]).await.unwrap().affected, 1);
+    let unless = "INSERT INTO item (id, n) VALUES ($1, 9) ON CONFLICT (id) DO NOTHING RETURNING n";
+    assert_eq!(db.execute(unless, vals!["a"]).await, Ok(Outcome::default()));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn concurrent_writers_lose_no_update() {
-    let fixture = Fixture::new().await;
-    fixture.db.write([insert("counter")]).await.unwrap();
+async fn rows_are_numbered_by_themselves(db: TestDb) {
+    with_items(&db).await;
+    let part = "INSERT INTO part (of) VALUES ('a') RETURNING number";
+    let part = Statement::new(part, []);
+    let outcomes = db.write([insert("a"), part.clone(), part]).await.unwrap();
+    let number = |index: usize| outcomes[index].rows[0].get::<i64>(0).unwrap();
+    assert!(number(1) > 0 && number(1) < number(2));
+}
+
+async fn the_shared_sql_means_the_same(db: TestDb) {
+    with_items(&db).await;
+    db.write(["a", "b", "c", "d"].map(insert)).await.unwrap();
+    let upsert = "INSERT INTO item (id, n) VALUES ($1, $2)
+                  ON CONFLICT (id) DO UPDATE SET n = item.n + excluded.n WHERE item.n < $3";
+    assert_eq!(db.execute(upsert, vals!["a", 6_i64, 5_i64]).await.unwrap().affected, 1);
+    assert_eq!(db.execute(upsert, vals!["a", 6_i64, 5_i64]).await.unwrap().affected, 0);
+    let take = "WITH picked AS MATERIALIZED (
+                  SELECT id FROM item WHERE n <= $1 ORDER BY id LIMIT $2
+                  /*postgres: FOR UPDATE SKIP LOCKED*/)
+                UPDATE item SET n = $3 WHERE id IN (SELECT id FROM picked) RETURNING id";
+    let taken = db.execute(take, vals![3_i64, 2_i64, 50_i64]).await.unwrap();
+    let mut taken: Vec<String> = taken.rows.iter().map(|row| row.get(0).unwrap()).collect();
+    taken.sort();
+    assert_eq!(taken, ["b", "c"]);
+    let page = "SELECT id, row_number() OVER (ORDER BY id DESC) FROM item
+                WHERE (n, id) > ($1, $2) ORDER BY n, id LIMIT 2";
+    let page = values(&db, page, vals![7_i64, "a"]).await;
+    assert_eq!(page, [vals!["b", 2_i64], vals!["c", 1_i64]]);
+    let several = "INSERT INTO item (id, n) VALUES ($1, $2), ($3, $2) RETURNING CAST(n AS TEXT)";
+    let several = db.execute(several, vals!["x", 8_i64, "y"]).await.unwrap();
+    assert_eq!(several.rows[1].get::<String>(0).unwrap(), "8");
+}
+
+async fn a_comment_for_postgres_disturbs_nobody(db: TestDb) {
+    with_items(&db).await;
+    let lock = "SELECT id /* every one */ FROM item /*postgres: FOR UPDATE*/";
+    let outcomes = db.write([insert("a"), Statement::new(lock, [])]).await.unwrap();
+    assert_eq!(outcomes[1].rows.len(), 1);
+}
+
+async fn a_batch_is_kept_whole_or_not_at_all(db: TestDb) {
+    with_items(&db).await;
+    db.write([insert("a")]).await.unwrap();
+    let error = db.write([insert("b"), insert("a"), insert("c")]).await.unwrap_err();
+    assert!(matches!(error, Error::Duplicate(_)), "{error:?}");
+    assert_eq!(ids(&db).await, ["a"]);
+    db.write([insert("b"), insert("c")]).await.unwrap();
+    assert_eq!(ids(&db).await, ["a", "b", "c"]);
+}
+
+async fn a_batch_sees_its_own_writes(db: TestDb) {
+    db.migrate("test", &[]).await.unwrap();
+    let batch = [
+        Statement::new("CREATE TABLE note (body TEXT NOT NULL)", []),
+        Statement::new("INSERT INTO note (body) VALUES ($1)", vals!["x"]),
+        Statement::new("SELECT body FROM note", []),
+    ];
+    let outcomes = db.write(batch).await.unwrap();
+    assert_eq!(outcomes[2].rows[0].get::<String>(0).unwrap(), "x");
+}
+
+async fn an_empty_batch_does_nothing(db: TestDb) {
+    assert_eq!(db.write([]).await, Ok(vec![]));
+}
+
+async fn rules_of_the_schema_are_told_apart(db: TestDb) {
+    with_items(&db).await;
+    db.write([insert("a")]).await.unwrap();
+    let heavy = "INSERT INTO part (of, weight) VALUES ('a', $1)";
+    db.execute(heavy, vals![9.5]).await.unwrap();
+    db.execute(heavy, vals![9.5]).await.unwrap();
+    db.execute(heavy, vals![11.0]).await.unwrap();
+    let error = db.execute(heavy, vals![12.0]).await.unwrap_err();
+    assert!(matches!(error, Error::Duplicate(_)), "{error:?}");
+    let nothing = "INSERT INTO item (id, n) VALUES ('b', $1)";
+    let error = db.execute(nothing, vals![None::<i64>]).await.unwrap_err();
+    assert!(matches!(error, Error::Constraint(_)), "{error:?}");
+    assert!(!format!("{error}").contains("11"), "{error}");
+}
+
+async fn a_constraint_that_shows_at_the_commit_fails_the_write(db: TestDb) {
+    with_items(&db).await;
+    let orphan = Statement::new("INSERT INTO part (of) VALUES ('missing')", []);
+    for batch in [vec![orphan.clone()], vec![insert("a"), orphan.clone()]] {
+        let error = db.write(batch).await.unwrap_err();
+        assert!(matches!(error, Error::Constraint(_)), "{error:?}");
+    }
+    db.write([orphan, insert("missing")]).await.unwrap();
+    assert_eq!(ids(&db).await, ["missing"]);
+}
+
+async fn mistakes_in_a_statement_are_named(db: TestDb) {
+    with_items(&db).await;
+    for (sql, params, reason) in [
+        ("SELECT ?", vals![1_i64], "written $1, $2"),
+        ("SELECT $0", vals![1_i64], "written $1, $2"),
+        ("SELECT $01", vals![1_i64], "written $1, $2"),
+        ("SELECT $2", vals![1_i64], "$2 is used, but 1 parameter(s) are given"),
+        ("SELECT $1", vals![1_i64, 2_i64], "$2 is given, but not used"),
+        ("SELECT 1; SELECT 2", vals![], "ultiple "),
+        ("SELECT id FROM nowhere", vals![], "nowhere"),
+        ("SELECT missing FROM item", vals![], "missing"),
+        ("SELECT id FROM item WHERE", vals![], ""),
+        ("", vals![], "neither reads nor writes"),
+    ] {
+        match db.query(sql, params).await {
+            Err(Error::Statement { reason: found, sql: named }) => {
+                assert!(found.contains(reason), "{sql}: {found}");
+                assert_eq!(named, sql);
+            }
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+}
+
+async fn a_statement_cannot_begin_or_end_a_transaction(db: TestDb) {
+    with_items(&db).await;
+    for sql in ["COMMIT", "ROLLBACK", "BEGIN", "/* SELECT */ COMMIT"] {
+        for batch in
+            [vec![Statement::new(sql, [])], vec![insert("meddler"), Statement::new(sql, [])]]
+        {
+            let result = db.write(batch).await;
+            assert!(matches!(result, Err(Error::Statement { .. })), "{sql}: {result:?}");
+        }
+    }
+    assert!(ids(&db).await.is_empty());
+}
+
+async fn a_query_cannot_write(db: TestDb) {
+    with_items(&db).await;
+    db.write([insert("a")]).await.unwrap();
+    for sql in ["DELETE FROM item", "UPDATE item SET n = 5 RETURNING n", "DROP TABLE item"] {
+        match db.query(sql, []).await {
+            Err(Error::Statement { reason, .. }) => {
+                assert!(reason.contains("a query cannot write"), "{sql}: {reason}");
+            }
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+    assert_eq!(ids(&db).await, ["a"]);
+}
+
+async fn concurrent_writers_lose_no_update(db: TestDb) {
+    with_items(&db).await;
+    db.write([insert("counter")]).await.unwrap();
     let tasks: Vec<_> = (0..16)
         .map(|_| {
-            let db = fixture.db.clone();
+            let db = Db::clone(&db);
             tokio::spawn(async move {
                 let mut seen = Vec::new();
-                for _ in 0..50 {
+                for _ in 0..20 {
                     let sql = "UPDATE item SET n = n + 1 RETURNING n";
                     let outcome = db.execute(sql, []).await.unwrap();
                     let written: i64 = outcome.rows[0].get(0).unwrap();
@@ -308,147 +327,64 @@ async fn concurrent_writers_lose_no_update() {
         seen.extend(task.await.unwrap());
     }
     seen.sort_unstable();
-    assert_eq!(seen, (2..=801).collect::<Vec<_>>());
+    assert_eq!(seen, (2..=321).collect::<Vec<_>>());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_handles_on_one_file_write_side_by_side() {
-    let fixture = Fixture::new().await;
-    let options = Options { busy_timeout: Duration::from_secs(60), ..Options::default() };
-    let tasks: Vec<_> = (0..2)
-        .map(|handle| {
-            let db = Db::open(fixture.path(), &options).unwrap();
+async fn writers_in_each_others_way_all_succeed(db: TestDb) {
+    with_items(&db).await;
+    db.write([insert("a"), insert("b")]).await.unwrap();
+    let add =
+        |id: &'static str| Statement::new("UPDATE item SET n = n + 1 WHERE id = $1", vals![id]);
+    let tasks: Vec<_> = (0..6)
+        .map(|task| {
+            let db = Db::clone(&db);
+            let batch = if task % 2 == 0 { ["a", "b"] } else { ["b", "a"] }.map(add);
             tokio::spawn(async move {
-                for n in 0..50 {
-                    db.write([insert(format!("{handle}/{n}"))]).await.unwrap();
+                for _ in 0..5 {
+                    db.write(batch.clone()).await.unwrap();
                 }
-                db.close().await;
             })
         })
         .collect();
     for task in tasks {
         task.await.unwrap();
     }
-    assert_eq!(count(&fixture.db).await, 100);
+    let rows = values(&db, "SELECT n FROM item", vec![]).await;
+    assert_eq!(rows, [vals![31_i64], vals![31_i64]]);
 }
 
-#[tokio::test]
-async fn the_change_counter_notices_others_and_not_oneself() {
-    let fixture = Fixture::new().await;
-    let start = fixture.db.change_counter().await.unwrap();
-    fixture.db.write([insert("mine")]).await.unwrap();
-    assert_eq!(fixture.db.change_counter().await, Ok(start));
-    let other = Db::open(fixture.path(), &Options::default()).unwrap();
-    other.write([insert("theirs")]).await.unwrap();
-    let after = fixture.db.change_counter().await.unwrap();
-    assert_ne!(after, start);
-    assert_eq!(fixture.db.change_counter().await, Ok(after));
-}
-
-#[tokio::test]
-async fn a_full_queue_makes_the_caller_wait() {
-    let fixture = Fixture::with(&Options { queue: 1, ..Options::default() }).await;
-    let release = hold_writer(&fixture.db);
-    let mut writes: Vec<_> =
-        (0..8).map(|n| Box::pin(fixture.db.write([insert(n.to_string())]))).collect();
-    for write in &mut writes {
-        assert!(poll_once(write.as_mut()).is_pending());
+async fn the_change_counter_notices_others(db: TestDb) {
+    with_items(&db).await;
+    let other = db.another_handle().await;
+    let mut last = db.change_counter().await.unwrap();
+    for id in ["a", "b", "c"] {
+        other.write([insert(id)]).await.unwrap();
+        let now = db.change_counter().await.unwrap();
+        assert_ne!(now, last);
+        last = now;
     }
-    assert_eq!(fixture.db.0.writer.capacity(), 0);
-    drop(release);
-    for write in writes {
-        write.await.unwrap();
-    }
-    assert_eq!(count(&fixture.db).await, 8);
 }
 
-#[tokio::test]
-async fn a_write_whose_caller_has_gone_still_happens() {
-    let fixture = Fixture::new().await;
-    let release = hold_writer(&fixture.db);
-    {
-        let mut abandoned = pin!(fixture.db.write([insert("a")]));
-        assert!(poll_once(abandoned.as_mut()).is_pending());
-    }
-    drop(release);
-    fixture.db.write([insert("b")]).await.unwrap();
-    assert_eq!(count(&fixture.db).await, 2);
-}
-
-#[tokio::test]
-async fn closing_finishes_what_is_queued_and_folds_the_log() {
-    let fixture = Fixture::new().await;
-    let release = hold_writer(&fixture.db);
-    let mut queued = pin!(fixture.db.write([insert("a")]));
-    assert!(poll_once(queued.as_mut()).is_pending());
-    drop(release);
-    fixture.db.close().await;
-    queued.await.unwrap();
-    assert!(!fixture.path().with_extension("db-wal").exists());
-
-    assert_eq!(fixture.db.write([insert("b")]).await, Err(Error::Closed));
-    assert_eq!(fixture.db.query("SELECT 1", []).await, Err(Error::Closed));
-    fixture.db.close().await;
-    assert_eq!(count_outside(&fixture.outsider()), 1);
-}
-
-#[tokio::test]
-async fn a_database_in_memory_keeps_the_same_promises() {
-    let db = Db::in_memory().unwrap();
-    db.migrate("test", &[SCHEMA]).await.unwrap();
-    let results =
-        write_together(&db, vec![vec![insert("a")], vec![insert("a")], vec![insert("b")]]).await;
-    assert!(results[0].is_ok() && results[1].is_err() && results[2].is_ok());
-    assert_eq!(count(&db).await, 2);
-    assert!(db.query("DELETE FROM item", []).await.is_err());
+async fn closing_finishes_what_is_under_way_and_takes_no_more(db: TestDb) {
+    with_items(&db).await;
+    let write = tokio::spawn({
+        let db = Db::clone(&db);
+        async move { db.write([insert("a")]).await }
+    });
+    tokio::task::yield_now().await;
     db.close().await;
+    write.await.unwrap().unwrap();
+    assert_eq!(db.write([insert("b")]).await, Err(Error::Closed));
     assert_eq!(db.query("SELECT 1", []).await, Err(Error::Closed));
+    assert_eq!(db.migrate("test", &[SCHEMA]).await, Err(Error::Closed));
+    db.close().await;
+    assert_eq!(ids(&db.another_handle().await).await, ["a"]);
 }
 
-#[tokio::test]
-async fn files_that_cannot_be_used_are_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let junk = folder.path().join("junk.db");
-    fs::write(&junk, "this is not a database, but a text of some length\n".repeat(100)).unwrap();
-    for (path, says) in [
-        (folder.path().join("missing/test.db"), "No such file"),
-        (folder.path().to_owned(), "unable to open"),
-        (junk, "not a database"),
-    ] {
-        let error = Db::open(&path, &Options::default()).unwrap_err();
-        let Error::Open { path: named, reason } = error else { panic!("{error}") };
-        assert_eq!(named, path);
-        assert!(reason.contains(says), "{reason}");
-    }
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn only_the_owner_can_read_the_database_and_its_log() {
-    use std::os::unix::fs::PermissionsExt;
-    let fixture = Fixture::new().await;
-    for file in fs::read_dir(fixture.folder.path()).unwrap() {
-        let file = file.unwrap();
-        let mode = file.metadata().unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "{:?}", file.file_name());
-    }
-}
-
-#[test]
-fn processes_that_create_the_database_at_once_all_succeed() {
-    for _ in 0..20 {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("test.db");
-        thread::scope(|scope| {
-            let open = || {
-                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-                let db = Db::open(&path, &Options::default()).unwrap();
-                runtime.block_on(db.migrate("test", &[SCHEMA])).unwrap();
-            };
-            for thread in (0..4).map(|_| scope.spawn(open)).collect::<Vec<_>>() {
-                thread.join().unwrap();
-            }
-        });
+async fn more_statements_than_are_kept_prepared_all_run(db: TestDb) {
+    for n in 0..600_i64 {
+        let rows = db.query(format!("SELECT {n} + $1"), vals![1_i64]).await.unwrap();
+        assert_eq!(rows[0].get::<i64>(0), Ok(n + 1));
     }
 }
 
@@ -459,74 +395,4 @@ fn the_caller_of_a_service_learns_no_details() {
     assert_eq!(shown.kind(), kernel::ErrorKind::Conflict);
     assert!(!shown.message().contains("access_key"));
     assert!(shown.operator_context().unwrap().contains("access_key"));
-}
-
-mod migrations {
-    use super::*;
-
-    const FIRST: Migration = Migration { name: "first", sql: "CREATE TABLE a (x INTEGER)" };
-    const SECOND: Migration = Migration { name: "second", sql: "ALTER TABLE a ADD y INTEGER" };
-
-    async fn tables(db: &Db) -> Vec<String> {
-        let sql =
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'applied%'";
-        db.query(sql, []).await.unwrap().iter().map(|row| row.get(0).unwrap()).collect()
-    }
-
-    #[tokio::test]
-    async fn run_once_in_order_and_only_what_is_missing() {
-        let db = Db::in_memory().unwrap();
-        db.migrate("c", &[FIRST]).await.unwrap();
-        db.migrate("c", &[FIRST]).await.unwrap();
-        db.migrate("c", &[FIRST, SECOND]).await.unwrap();
-        db.execute("INSERT INTO a (x, y) VALUES (1, 2)", []).await.unwrap();
-        let renamed = Migration { name: "reworded", ..FIRST };
-        db.migrate("c", &[renamed, SECOND]).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn components_number_their_own() {
-        let db = Db::in_memory().unwrap();
-        db.migrate("one", &[FIRST]).await.unwrap();
-        let other = Migration { name: "first", sql: "CREATE TABLE b (x INTEGER)" };
-        db.migrate("two", &[other]).await.unwrap();
-        assert_eq!(tables(&db).await, ["a", "b"]);
-    }
-
-    #[tokio::test]
-    async fn an_edited_one_is_refused() {
-        let db = Db::in_memory().unwrap();
-        db.migrate("c", &[FIRST]).await.unwrap();
-        let edited = Migration { name: "first", sql: "CREATE TABLE a (x TEXT)" };
-        let error = db.migrate("c", &[edited, SECOND]).await.unwrap_err();
-        let (component, name) = ("c".to_owned(), "first".to_owned());
-        assert_eq!(error, Error::MigrationChanged { component, number: 1, name });
-        assert!(error.to_string().contains("add a new migration"), "{error}");
-        db.execute("INSERT INTO a (x) VALUES (1)", []).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_newer_database_is_refused() {
-        let db = Db::in_memory().unwrap();
-        db.migrate("c", &[FIRST, SECOND]).await.unwrap();
-        let error = db.migrate("c", &[FIRST]).await.unwrap_err();
-        assert_eq!(error, Error::Newer { component: "c".to_owned(), found: 2, known: 1 });
-        assert!(error.to_string().contains("start the newer program"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn a_failing_one_undoes_its_predecessors() {
-        let db = Db::in_memory().unwrap();
-        for sql in ["CREATE TABLE b (x INTEGER); SELECT nonsense", "COMMIT"] {
-            let broken = Migration { name: "broken", sql };
-            let error = db.migrate("c", &[broken]).await.unwrap_err();
-            assert!(matches!(error, Error::MigrationFailed { number: 1, .. }), "{error:?}");
-            assert!(error.to_string().contains("'broken' of c"), "{error}");
-        }
-        let broken = Migration { name: "broken", sql: "CREATE TABLE a (x INTEGER)" };
-        let error = db.migrate("c", &[FIRST, broken]).await.unwrap_err();
-        assert!(matches!(error, Error::MigrationFailed { number: 2, .. }), "{error:?}");
-        assert!(tables(&db).await.is_empty());
-        db.migrate("c", &[FIRST, SECOND]).await.unwrap();
-    }
 }

@@ -8,14 +8,14 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::statement::Access;
+use super::run::{Access, run_statement};
 use crate::{Error, Outcome, Result, Statement};
 
 /// Jobs that share a commit at most. Beyond this the disk's share is lost in that of the jobs.
 const MAX_GROUP: usize = 256;
 
 /// Work for the writer.
-pub(crate) enum Job {
+pub(super) enum Job {
     /// Statements that happen all or not at all.
     Batch(Batch),
     /// Anything that needs the connection for itself, outside a transaction.
@@ -24,13 +24,13 @@ pub(crate) enum Job {
     Stop,
 }
 
-pub(crate) struct Batch {
-    pub(crate) statements: Vec<Statement>,
-    pub(crate) reply: oneshot::Sender<Result<Vec<Outcome>>>,
+pub(super) struct Batch {
+    pub(super) statements: Vec<Statement>,
+    pub(super) reply: oneshot::Sender<Result<Vec<Outcome>>>,
 }
 
 /// Serves the queue until it is closed and empty.
-pub(crate) fn serve(mut connection: Connection, mut queue: mpsc::Receiver<Job>) {
+pub(super) fn serve(mut connection: Connection, mut queue: mpsc::Receiver<Job>) {
     let mut next = None;
     while let Some(job) = next.take().or_else(|| queue.blocking_recv()) {
         match job {
@@ -97,7 +97,7 @@ fn run_group(
 fn run_job(transaction: &Transaction<'_>, job: &[Statement]) -> Result<Result<Vec<Outcome>>> {
     transaction.execute_batch("SAVEPOINT job")?;
     let result: Result<Vec<_>> =
-        job.iter().map(|statement| statement.run(transaction, Access::Write)).collect();
+        job.iter().map(|statement| run_statement(transaction, statement, Access::Write)).collect();
     if let (true, Err(error)) = (transaction.is_autocommit(), &result) {
         return Err(error.clone());
     }

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::statement::Access;
+use super::run::{Access, run_statement};
 use crate::{Result, Row, Statement};
 
 /// Work for a reader.
-pub(crate) enum Read {
+pub(super) enum Read {
     /// A statement that only reads.
     Query(Statement, oneshot::Sender<Result<Vec<Row>>>),
     /// Finish what is queued and end.
@@ -18,11 +18,11 @@ pub(crate) enum Read {
 }
 
 /// The queue that all readers of a database take from.
-pub(crate) type Reads = Arc<Mutex<mpsc::Receiver<Read>>>;
+pub(super) type Reads = Arc<Mutex<mpsc::Receiver<Read>>>;
 
 /// Serves the queue until it is closed and empty.
 #[expect(clippy::needless_pass_by_value, reason = "the thread owns what it works with")]
-pub(crate) fn serve(connection: Connection, reads: Reads) {
+pub(super) fn serve(connection: Connection, reads: Reads) {
     loop {
         // One idle reader waits in the queue, the others wait for its place.
         let mut queue = reads.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,6 +41,6 @@ pub(crate) fn serve(connection: Connection, reads: Reads) {
     }
 }
 
-pub(crate) fn run(connection: &Connection, statement: &Statement) -> Result<Vec<Row>> {
-    statement.run(connection, Access::Read).map(|outcome| outcome.rows)
+pub(super) fn run(connection: &Connection, statement: &Statement) -> Result<Vec<Row>> {
+    run_statement(connection, statement, Access::Read).map(|outcome| outcome.rows)
 }

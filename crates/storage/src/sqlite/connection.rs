@@ -8,19 +8,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::{Error, Result};
+use crate::{Durability, Error, Result};
 
-/// What an acknowledged write survives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// A power cut: every commit waits for the disk.
-    #[default]
-    Full,
-    /// A crash of the process, but not of the machine. Faster on slow disks; the operator's choice.
-    Relaxed,
-}
-
-/// How a database is opened.
+/// How a database file is opened.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// What an acknowledged write survives.
@@ -50,7 +40,7 @@ const STATEMENT_CACHE: usize = 256;
 /// The log shrinks back to this after a burst of writes: 64 MiB.
 const WAL_LIMIT_BYTES: i64 = 64 << 20;
 
-pub(crate) fn open_writer(path: &Path, options: &Options) -> Result<Connection> {
+pub(super) fn open_writer(path: &Path, options: &Options) -> Result<Connection> {
     create_private(path).map_err(|e| cannot_open(path, &e))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || -> Result<(Connection, String)> {
@@ -68,7 +58,7 @@ pub(crate) fn open_writer(path: &Path, options: &Options) -> Result<Connection> 
     Ok(connection)
 }
 
-pub(crate) fn open_reader(path: &Path, options: &Options) -> Result<Connection> {
+pub(super) fn open_reader(path: &Path, options: &Options) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || -> Result<Connection> {
         let connection = Connection::open_with_flags(path, flags)?;
@@ -79,7 +69,7 @@ pub(crate) fn open_reader(path: &Path, options: &Options) -> Result<Connection> 
     open().map_err(|e| cannot_open(path, &e))
 }
 
-pub(crate) fn open_in_memory() -> Result<Connection> {
+pub(super) fn open_in_memory() -> Result<Connection> {
     let connection = Connection::open_in_memory()?;
     set_up_writer(&connection, Durability::Relaxed)?;
     Ok(connection)
