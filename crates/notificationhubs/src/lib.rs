@@ -14,11 +14,16 @@
 //! in a refusal; the XML that goes out has the order of members that the official clients rely on.
 
 pub mod credential;
+pub mod entry;
+pub mod installation;
+pub mod notification;
 pub mod push;
+pub mod registration;
+pub mod store;
 pub mod tag;
 pub mod template;
 
-mod date;
+pub mod date;
 mod handle;
 mod platform;
 mod refusal;

@@ -118,6 +118,17 @@ fn a_plan_walks_through_the_rarest_tag() {
     assert_eq!(plan("rare && (rare || common)"), (some("rare"), None));
 }
 
+#[test]
+fn the_fuzzing_corpus_prints_itself() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/tag_expression");
+    for file in std::fs::read_dir(corpus).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let expression = TagExpression::parse(&text).unwrap();
+        assert_eq!(TagExpression::parse(&expression.to_string()).unwrap(), expression, "{text}");
+    }
+}
+
 fn nodes() -> impl Strategy<Value = Node> {
     let leaf = "[a-d]".prop_map(|text| Node::Tag(Tag::unchecked(&text)));
     leaf.prop_recursive(3, 6, 3, |inner| {

@@ -211,6 +211,17 @@ fn a_small_template_cannot_render_to_a_large_payload() {
     assert_eq!(compiled.render(&Properties::new(&message, None)), Err(TooLarge));
 }
 
+#[test]
+fn the_fuzzing_corpus_renders() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/push_template");
+    for file in std::fs::read_dir(corpus).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let platform = if text.starts_with('<') { Platform::Windows } else { Platform::Apple };
+        assert!(rendered(platform, &text, r#"{"a":"7"}"#).contains('7'), "{}", path.display());
+    }
+}
+
 proptest! {
     #[test]
     fn a_payload_stays_json_whatever_the_values(value in ".*", literal in ".*") {

@@ -5,8 +5,8 @@
 //! one, and nobody reads the other.
 
 use kernel::Error;
-use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
 
 use super::{Expression, Properties, TooLarge, push};
 use crate::refusal::bad_request;
@@ -99,8 +99,9 @@ impl Builder {
         self.fixed.push_str(name.as_ref());
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| malformed(&error.to_string()))?;
-            let value =
-                attribute.unescape_value().map_err(|error| malformed(&error.to_string()))?;
+            let value = attribute
+                .normalized_value(XmlVersion::Implicit1_0)
+                .map_err(|error| malformed(&error.to_string()))?;
             let key = attribute.key.as_ref();
             self.fixed.push(' ');
             self.fixed.push_str(key);
