@@ -1,5 +1,6 @@
 //! What is measured, a file each.
 
+mod delivery;
 mod latency;
 mod many_groups;
 mod memory;
@@ -23,7 +24,7 @@ use crate::targets::Server;
 type Scenario = (char, &'static str, fn(&Options, &mut Report) -> Result<()>);
 
 /// In the order they are run: what a busy machine disturbs most comes first.
-const SCENARIOS: [Scenario; 9] = [
+const SCENARIOS: [Scenario; 10] = [
     ('b', "latency", latency::run),
     ('f', "slow receivers", slow::run),
     ('e', "connection storm", storm::run),
@@ -31,6 +32,7 @@ const SCENARIOS: [Scenario; 9] = [
     ('g', "acks", requests::acks),
     ('h', "REST", requests::rest),
     ('i', "units", units::run),
+    ('j', "durable delivery", delivery::run),
     ('c', "many groups", many_groups::run),
     ('a', "one group", one_group::run),
 ];
