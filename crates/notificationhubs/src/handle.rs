@@ -177,7 +177,7 @@ fn check(platform: Platform, text: &str) -> Result<()> {
 }
 
 fn apple(text: &str) -> Result<Box<str>> {
-    if text.len() % 2 == 0 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Ok(text.to_ascii_uppercase().into());
     }
     Err(bad_request(

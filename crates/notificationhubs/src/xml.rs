@@ -23,7 +23,7 @@ pub(crate) struct Element {
     pub name: String,
     /// Whether `i:nil="true"` says that there is no value.
     pub nil: bool,
-    pub children: Vec<Element>,
+    pub children: Vec<Self>,
     /// The text within, CDATA included; white space between children is no text.
     pub text: String,
 }

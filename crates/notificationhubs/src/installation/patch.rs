@@ -49,7 +49,7 @@ impl Patch {
                 items.len()
             )));
         }
-        items.into_iter().map(operation).collect::<Result<_>>().map(Self)
+        items.iter().map(operation).collect::<Result<_>>().map(Self)
     }
 
     pub(super) fn apply(&self, installation: &mut Installation) -> Result<()> {
@@ -57,7 +57,7 @@ impl Patch {
     }
 }
 
-fn operation(item: Value) -> Result<Operation> {
+fn operation(item: &Value) -> Result<Operation> {
     let text = |name: &str| item.get(name).and_then(Value::as_str);
     let path = text("path").ok_or_else(|| bad_request("An operation of the patch has no path."))?;
     let op = text("op").unwrap_or_default().to_ascii_lowercase();
@@ -132,7 +132,7 @@ impl Operation {
         name: &str,
         rest: &[&str],
     ) -> Result<()> {
-        if let [] = rest {
+        if rest.is_empty() {
             match self.value() {
                 Some(value) => {
                     let tile = tile(installation.target.handle.platform(), value)?;

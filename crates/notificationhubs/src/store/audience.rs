@@ -148,7 +148,7 @@ impl Store {
     ) -> Result<HashMap<String, u64>> {
         let sql = format!(
             "SELECT COUNT(*) FROM (SELECT 1 FROM push_tags WHERE hub = $1 AND tag = $2
-               LIMIT {COUNT_LIMIT}) AS some"
+               LIMIT {COUNT_LIMIT}) AS counted"
         );
         let mut counts = HashMap::new();
         for tag in expression.tags() {
@@ -204,28 +204,35 @@ impl Audience {
         }
         if let Some(filter) = &self.plan.filter {
             sql.push_str(" AND ");
-            push_filter(&mut sql, &mut params, filter);
+            // Asked of the index row, so that a registration is read only when it is meant.
+            let of = if self.plan.drivers.is_some() { "d" } else { "r" };
+            push_filter(&mut sql, &mut params, filter, of);
         }
-        sql.push_str(" ORDER BY r.place");
+        // The drivers' own order where there are some, which needs no sorting.
+        sql.push_str(if self.plan.drivers.is_some() {
+            " ORDER BY d.place"
+        } else {
+            " ORDER BY r.place"
+        });
         (sql, params)
     }
 }
 
-/// A filter as a condition on a registration `r`: one look into the index for each tag.
-fn push_filter(sql: &mut String, params: &mut Vec<Val>, node: &Node) {
+/// A filter as a condition on the rows of `of`: one look into the index for each tag.
+fn push_filter(sql: &mut String, params: &mut Vec<Val>, node: &Node, of: &str) {
     let (nodes, operator) = match node {
         Node::Tag(tag) => {
             let tag = bind(params, tag);
             let look = format!(
                 "EXISTS (SELECT 1 FROM push_tags f
-                   WHERE f.hub = $1 AND f.tag = {tag} AND f.place = r.place)"
+                   WHERE f.hub = $1 AND f.tag = {tag} AND f.place = {of}.place)"
             );
             sql.push_str(&look);
             return;
         }
         Node::Not(inner) => {
             sql.push_str("NOT ");
-            return push_filter(sql, params, inner);
+            return push_filter(sql, params, inner, of);
         }
         Node::All(nodes) => (nodes, " AND "),
         Node::Any(nodes) => (nodes, " OR "),
@@ -233,7 +240,7 @@ fn push_filter(sql: &mut String, params: &mut Vec<Val>, node: &Node) {
     sql.push('(');
     for (index, node) in nodes.iter().enumerate() {
         sql.push_str(if index == 0 { "" } else { operator });
-        push_filter(sql, params, node);
+        push_filter(sql, params, node, of);
     }
     sql.push(')');
 }

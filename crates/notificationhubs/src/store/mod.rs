@@ -33,7 +33,7 @@ use crate::registration::KeySource;
 
 pub use audience::{Audience, Recipient, Selection};
 pub use hubs::{Hub, HubChange};
-pub use registrations::{ListPage, MAX_PAGE, Removed};
+pub use registrations::{Lifetime, ListPage, MAX_PAGE, Removed};
 pub use reports::{FeedbackEntry, NewNotification};
 
 /// A hub in the store.

@@ -21,6 +21,15 @@ pub struct ListPage {
     pub continuation: Option<String>,
 }
 
+/// When a registration is written, and when it is to be taken for gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    /// The present moment.
+    pub from: Timestamp,
+    /// [`crate::date::NEVER`], unless the hub has a time to live.
+    pub until: Timestamp,
+}
+
 /// A registration that was taken away because its push service does not know the device any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removed {
@@ -39,9 +48,9 @@ impl Store {
         &self,
         hub: HubKey,
         submission: Submission,
-        expires_at: Timestamp,
-        now: Timestamp,
+        lifetime: Lifetime,
     ) -> Result<Registration> {
+        let Lifetime { from: now, until: expires_at } = lifetime;
         let mut description = submission.description;
         description.keep_system_tags(&submission.system_tags, None)?;
         let key = self.keys.next(now);
@@ -63,9 +72,9 @@ impl Store {
         id: &RegistrationId,
         submission: &Submission,
         if_match: Option<IfMatch>,
-        expires_at: Timestamp,
-        now: Timestamp,
+        lifetime: Lifetime,
     ) -> Result<Registration> {
+        let Lifetime { from: now, until: expires_at } = lifetime;
         for _ in 0..ATTEMPTS {
             let found = self.find(hub, id).await?;
             let found = found.filter(|(it, _)| it.expires_at > now || if_match.is_none());

@@ -31,6 +31,7 @@ storage::conformance!(
 );
 
 const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
+const FOR_EVER: Lifetime = Lifetime { from: NOW, until: date::NEVER };
 const HUB: HubKey = HubKey(1);
 
 async fn store(db: &TestDb) -> Store {
@@ -46,13 +47,13 @@ fn device(platform: Platform, address: &str, tags: &str) -> Submission {
 
 async fn create(store: &Store, address: &str, tags: &str) -> Registration {
     let submission = device(Platform::FcmV1, address, tags);
-    store.create_registration(HUB, submission, date::NEVER, NOW).await.unwrap()
+    store.create_registration(HUB, submission, FOR_EVER).await.unwrap()
 }
 
 async fn put(store: &Store, id: &str, if_match: Option<IfMatch>) -> Result<Registration> {
     let id = RegistrationId::parse(id).unwrap();
     let submission = device(Platform::FcmV1, "f", "a");
-    store.put_registration(HUB, &id, &submission, if_match, date::NEVER, NOW).await
+    store.put_registration(HUB, &id, &submission, if_match, FOR_EVER).await
 }
 
 fn later(secs: u64) -> Timestamp {
@@ -80,13 +81,13 @@ async fn a_registration_is_written_read_and_replaced(db: TestDb) {
     let mut submission = device(Platform::FcmV1, "f:1", "News,é");
     submission.description.handle = Handle::browser("https://p.example/1", "P", "A").unwrap();
     submission.description.push_variables = Some("{\"a\":\"b\"}".to_owned());
-    let made = store.create_registration(HUB, submission, date::NEVER, NOW).await.unwrap();
+    let made = store.create_registration(HUB, submission, FOR_EVER).await.unwrap();
     assert_eq!(made.etag, 1);
     assert_eq!(store.registration(HUB, &made.id, NOW).await.unwrap(), made);
     let other = store.registration(HubKey(2), &made.id, NOW).await.unwrap_err();
     assert_eq!(other.kind(), ErrorKind::NotFound);
     let next = device(Platform::FcmV1, "f:2", "b");
-    let put = store.put_registration(HUB, &made.id, &next, None, date::NEVER, NOW).await.unwrap();
+    let put = store.put_registration(HUB, &made.id, &next, None, FOR_EVER).await.unwrap();
     assert_eq!((put.etag, put.key), (2, made.key));
     assert_eq!(store.registration(HUB, &made.id, NOW).await.unwrap(), put);
     assert_eq!(audience_of(&store, Some("news"), Some(Platform::Browser)).await, [""; 0]);
@@ -129,11 +130,10 @@ async fn system_tags_survive_a_resave(db: TestDb) {
     let id = page.registrations[0].id.clone();
     let mut submission = device(Platform::Apple, "62bc", "new");
     submission.system_tags = vec![Tag::installation("i1")];
-    let saved =
-        store.put_registration(HUB, &id, &submission, None, date::NEVER, NOW).await.unwrap();
+    let saved = store.put_registration(HUB, &id, &submission, None, FOR_EVER).await.unwrap();
     assert!(saved.description.tags.contains(&Tag::installation("i1")));
     submission.system_tags = vec![Tag::installation("i2")];
-    let refused = store.put_registration(HUB, &id, &submission, None, date::NEVER, NOW).await;
+    let refused = store.put_registration(HUB, &id, &submission, None, FOR_EVER).await;
     assert_eq!(refused.unwrap_err().message(), "Tags can not start with $.");
 }
 
@@ -306,7 +306,10 @@ async fn dead_handles_are_removed_unless_renewed(db: TestDb) {
 async fn what_is_expired_is_gone(db: TestDb) {
     let store = store(&db).await;
     let submission = device(Platform::FcmV1, "f1", "a");
-    let made = store.create_registration(HUB, submission, NOW, NOW).await.unwrap();
+    let made = store
+        .create_registration(HUB, submission, Lifetime { from: NOW, until: NOW })
+        .await
+        .unwrap();
     create(&store, "f2", "a").await;
     let gone = store.registration(HUB, &made.id, NOW).await.unwrap_err();
     assert_eq!(gone.kind(), ErrorKind::NotFound);

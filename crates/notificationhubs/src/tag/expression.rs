@@ -15,11 +15,11 @@ pub struct TagExpression(pub(super) Node);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Node {
     Tag(Tag),
-    Not(Box<Node>),
+    Not(Box<Self>),
     /// `&&` of two or more.
-    All(Vec<Node>),
+    All(Vec<Self>),
     /// `||` of two or more.
-    Any(Vec<Node>),
+    Any(Vec<Self>),
 }
 
 impl TagExpression {

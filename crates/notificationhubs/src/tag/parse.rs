@@ -77,7 +77,9 @@ impl<'a> Parser<'a> {
     fn atom(&mut self) -> Result<Node> {
         if self.take("(") {
             if self.depth == MAX_DEPTH {
-                return Err(self.problem(format!("parentheses are nested deeper than {MAX_DEPTH}")));
+                return Err(
+                    self.problem(&format!("parentheses are nested deeper than {MAX_DEPTH}"))
+                );
             }
             self.depth += 1;
             let node = self.any()?;
@@ -117,7 +119,7 @@ impl<'a> Parser<'a> {
             return Err(self.expected(OPERAND));
         }
         let Ok(tag) = Tag::parse_any(&rest[..len]) else {
-            return Err(self.problem(format!(
+            return Err(self.problem(&format!(
                 "'{}' is no tag. A tag has 1 to 120 characters: letters, digits and _ @ # . : - ; \
                  beside those there are only $InstallationId:{{id}} and $UserId:{{id}}",
                 shown(&rest[..len])
@@ -145,10 +147,10 @@ impl<'a> Parser<'a> {
             Some(c) => format!("'{}'", c.escape_debug()),
             None => "its end".to_owned(),
         };
-        self.problem(format!("{found} was found, {expected} was expected"))
+        self.problem(&format!("{found} was found, {expected} was expected"))
     }
 
-    fn problem(&self, problem: String) -> Error {
+    fn problem(&self, problem: &str) -> Error {
         let place = self.text[..self.at].chars().count() + 1;
         bad_request(format!("The tag expression is invalid at character {place}: {problem}."))
     }

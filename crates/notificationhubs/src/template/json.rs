@@ -14,16 +14,16 @@ pub(super) enum Json {
     Text(Expression),
     /// A number, truth value or null, as it is written.
     Other(String),
-    Array(Vec<Json>),
-    Object(Vec<(String, Json)>),
+    Array(Vec<Self>),
+    Object(Vec<(String, Self)>),
 }
 
 /// The same before its texts are known to be expressions.
 enum Raw {
     Text(String),
     Other(String),
-    Array(Vec<Raw>),
-    Object(Vec<(String, Raw)>),
+    Array(Vec<Self>),
+    Object(Vec<(String, Self)>),
 }
 
 impl Json {
