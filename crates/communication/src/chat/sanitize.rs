@@ -255,8 +255,12 @@ fn is_boundary(c: char) -> bool {
 }
 
 /// Whether a link leads to one of the schemes, or has none. A character reference could spell any
-/// scheme, so an address with one before its first `:` or `/` is refused unless it is `&amp;`.
+/// scheme, so an address with one before its first `:` or `/` is refused; so is one with a character
+/// that would have to be written as a reference.
 fn is_harmless_address(value: &str) -> bool {
+    if value.contains(['<', '>', '"', '`']) {
+        return false;
+    }
     // Browsers drop control characters and white space inside a scheme.
     let plain: String = value.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect();
     let head = plain.split(['/', '?', '#']).next().unwrap_or_default();

@@ -36,6 +36,7 @@ fn what_is_not_on_the_list_goes() {
         ("<!doctype html><?php x ?>y", "y"),
         ("<p title=\"a\" title=\"b\">x", "<p title=\"a\">x"),
         ("<p title='\"><script>'>x", "<p title=\"&quot;&gt;&lt;script&gt;\">x"),
+        ("<img src=<!-->", "<img>"),
         ("a < b > c", "a &lt; b &gt; c"),
         ("<<p>x", "&lt;<p>x"),
         ("<p", ""),

@@ -201,7 +201,8 @@ pub(super) fn insert_message(thread: &str, message: &Message) -> Statement {
 
 /// An edited or deleted message; fails when it is no longer at version `was`.
 pub(super) fn update_message(thread: &str, message: &Message, was: i64) -> Statement {
-    let sql = "UPDATE chat_messages SET version = CASE WHEN version = $3 THEN $4 END,
+    let sql = "UPDATE chat_messages SET
+                 version = CASE WHEN version = $3 THEN CAST($4 AS BIGINT) END,
                  content = $5, metadata = $6, edited_at = $7, deleted_at = $8
                WHERE thread = $1 AND id = $2";
     let params = vals![

@@ -1,6 +1,7 @@
 //! Chat over a store in memory: what is stored, what is told, what is refused.
 
 mod rest;
+mod speed;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -56,8 +56,6 @@ fn messages(change: &ChatChange, message: &Message, event: &str) -> Vec<Event> {
     let Some(sender) = &message.sender else { return Vec::new() };
     let in_thread = {
         let mut data = message_data(change, message);
-        // The one field whose form the two families do not share.
-        data.insert("version".to_owned(), message.version.to_string().into());
         data.insert("composeTime".to_owned(), time::offset(message.created()).into());
         let subject = format!("thread/{}/sender/{sender}", thread.id);
         event_of(change, format!("{event}InThread"), subject, data)
@@ -264,3 +262,6 @@ fn event_of(change: &ChatChange, suffix: String, subject: String, data: Data) ->
     let event_type = format!("{TYPE_PREFIX}{suffix}");
     Event { event_type, subject, time: change.at, data: Value::Object(data) }
 }
+
+#[cfg(test)]
+mod tests;
