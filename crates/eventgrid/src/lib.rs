@@ -8,7 +8,7 @@
 //! | `control`, `configured` | topics and event subscriptions: by calls, by the configuration file |
 //! | `validation` | the handshake before a webhook gets events |
 //! | `watch`, `operator` | what people see and do |
-//! | `registry`, `store` | the snapshot that publishing reads, and all SQL |
+//! | `registry`, `store`, `catalogue` | the snapshot that publishing reads, all SQL, topics for commands |
 //! | `topic`, `subscription` | the nouns |
 //! | `event`, `filter`, `request`, `outcome`, `dead_letter`, `credential`, `system` | decisions and codecs, pure |
 //! | `realtime`, `bearer`, `settings` | what the program gives |
@@ -20,6 +20,7 @@
 mod access;
 mod bearer;
 mod calendar;
+mod catalogue;
 mod configured;
 mod control;
 mod courier;
@@ -50,12 +51,18 @@ use axum::http::{Method, Uri};
 use axum::response::Response;
 
 pub use bearer::{AnyBearer, BearerCheck, NoBearer};
+pub use catalogue::Catalogue;
 pub use configured::{Configured, ConfiguredSubscription, ConfiguredTopic};
 pub use publish::SystemBatch;
 pub use realtime::{NoRealtime, Realtime};
 pub use service::{EventGrid, Foundations, QUEUE};
 pub use settings::Settings;
 pub use watch::{Health, Watch};
+
+/// A moment as events carry it: RFC 3339 in UTC.
+pub fn time_text(moment: kernel::Timestamp) -> String {
+    calendar::rfc3339(moment)
+}
 
 impl EventGrid {
     /// Every public route of the service; [`EventGrid::operator_router`] has those for people.

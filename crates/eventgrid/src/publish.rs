@@ -71,7 +71,7 @@ impl EventGrid {
     /// service in the transaction of what happened. After the commit comes
     /// [`EventGrid::system_events_stored`].
     pub fn system_events(&self, source: &ResourceId, events: &[SystemEvent]) -> SystemBatch {
-        if !self.snapshot().is_watched(source, self.now()) {
+        if !self.wants(source) {
             return SystemBatch::default();
         }
         let topic: Arc<str> = source.as_str().into();
@@ -86,7 +86,12 @@ impl EventGrid {
         self.deliveries().accepted(&batch.deliveries);
     }
 
-    /// Publishes system events that belong to no transaction, in the background. Where the store
+    /// Whether anybody wants events of a resource now, before filters.
+    pub fn wants(&self, source: &ResourceId) -> bool {
+        self.snapshot().is_watched(source, self.now())
+    }
+
+    /// Publishes system events that belong to no transaction, in the background, from any thread. Where the store
     /// fails or too much is under way, they are lost, with a line in the log.
     pub fn raise(&self, source: &ResourceId, events: &[SystemEvent]) {
         let SystemBatch { statements, deliveries } = self.system_events(source, events);
@@ -101,6 +106,7 @@ impl EventGrid {
             return;
         };
         let service = self.clone();
+        let _runtime = self.runtime().enter();
         self.tasks().spawn("system events", async move {
             let _permit = permit;
             if let Err(error) = service.commit(statements, &deliveries).await {

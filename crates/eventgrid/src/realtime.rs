@@ -1,6 +1,7 @@
 //! The port through which events reach people's browsers: what Event Grid needs of Web PubSub.
 
 use bytes::Bytes;
+use delivery::Doing;
 use kernel::Result;
 
 use crate::subscription::HubTarget;
@@ -12,7 +13,7 @@ pub trait Realtime: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the hub or group cannot be, such as for a name that breaks the rules.
-    fn send(&self, target: &HubTarget, json: Bytes) -> Result<()>;
+    fn send<'a>(&'a self, target: &'a HubTarget, json: Bytes) -> Doing<'a, Result<()>>;
 
     /// Checks a target without sending, when an event subscription is created.
     ///
@@ -26,8 +27,8 @@ pub trait Realtime: Send + Sync + 'static {
 pub struct NoRealtime;
 
 impl Realtime for NoRealtime {
-    fn send(&self, target: &HubTarget, _: Bytes) -> Result<()> {
-        self.check(target)
+    fn send<'a>(&'a self, target: &'a HubTarget, _: Bytes) -> Doing<'a, Result<()>> {
+        Box::pin(async move { self.check(target) })
     }
 
     fn check(&self, _: &HubTarget) -> Result<()> {

@@ -10,6 +10,7 @@ use edge::Tasks;
 use edge::outbound::Outbound;
 use kernel::{Clock, Result, Timestamp};
 use storage::{Db, MasterKey, Statement};
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::bearer::BearerCheck;
@@ -69,6 +70,8 @@ struct Inner {
     pending: Pending,
     publishing: Semaphore,
     raising: Arc<Semaphore>,
+    /// System events are raised from threads that have no runtime, too.
+    runtime: Handle,
 }
 
 impl EventGrid {
@@ -96,6 +99,7 @@ impl EventGrid {
             registry: Registry::default(),
             refreshing: Mutex::default(),
             pending: Pending::default(),
+            runtime: Handle::current(),
         }));
         service.refresh().await?;
         service.take_over(configured).await?;
@@ -200,6 +204,10 @@ impl EventGrid {
 
     pub(crate) fn publishing(&self) -> &Semaphore {
         &self.0.publishing
+    }
+
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.0.runtime
     }
 
     pub(crate) fn raising(&self) -> &Arc<Semaphore> {

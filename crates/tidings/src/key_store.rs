@@ -5,6 +5,7 @@
 
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use auth::{AccessKeys, KeySlot, generate_key};
@@ -40,6 +41,10 @@ impl Owner<'_> {
     /// The server itself: these keys open its management calls. No resource can have this name.
     pub const MANAGEMENT: Owner<'static> =
         Owner { name: ":management", primary: &KeySource::Kept, secondary: &KeySource::Kept };
+
+    /// The Communication Services.
+    pub const COMMUNICATION: Owner<'static> =
+        Owner { name: ":communication", primary: &KeySource::Kept, secondary: &KeySource::Kept };
 }
 
 impl<'a> From<&'a Resource> for Owner<'a> {
@@ -52,7 +57,7 @@ impl<'a> From<&'a Resource> for Owner<'a> {
 /// The store of one data folder.
 pub struct KeyStore {
     db: Db,
-    master: MasterKey,
+    master: Arc<MasterKey>,
 }
 
 impl KeyStore {
@@ -72,8 +77,18 @@ impl KeyStore {
         };
         let db = Db::open(folder.join("tidings.db"), &options)?;
         db.migrate("keys", MIGRATIONS).await?;
-        let master = master_key(&config.data)?;
+        let master = Arc::new(master_key(&config.data)?);
         Ok(Self { db, master })
+    }
+
+    /// The database, for services that keep rows of their own in it.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// The key that seals secrets in it.
+    pub fn master(&self) -> &Arc<MasterKey> {
+        &self.master
     }
 
     /// The keys of an owner; what does not exist yet is made now.

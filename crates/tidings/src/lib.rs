@@ -5,6 +5,8 @@
 //! - [`run`]: the running server; [`wiring`]: how the services meet; [`addresses`]: where they answer
 //! - [`signals`]: Ctrl-C and SIGTERM
 //! - [`keys`], [`key_store`]: access keys and connection strings
+//! - [`communication`]: the Communication Services, over the store
+//! - [`event_grid`]: Event Grid, over the store, the deliveries and Web PubSub
 //! - [`management`]: management calls, over the services
 //! - [`started`], [`screen`], [`ready`]: what a started server tells people and scripts
 //! - [`client`]: `tidings connect` and `tidings publish`
@@ -14,7 +16,9 @@
 pub mod addresses;
 pub mod cli;
 pub mod client;
+pub mod communication;
 pub mod config;
+pub mod event_grid;
 pub mod key_store;
 pub mod keys;
 pub mod logging;

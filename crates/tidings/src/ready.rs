@@ -78,12 +78,23 @@ struct Document<'a> {
     console: Option<&'a str>,
     #[serde(rename = "webpubsub", skip_serializing_if = "Option::is_none")]
     web_pubsub: Option<Access<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    communication: Option<Access<'a>>,
+    #[serde(rename = "eventgrid", skip_serializing_if = "Option::is_none")]
+    event_grid: Option<Topic<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Access<'a> {
     connection_string: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Topic<'a> {
+    endpoint: &'a str,
+    key: &'a str,
 }
 
 impl<'a> Document<'a> {
@@ -98,6 +109,11 @@ impl<'a> Document<'a> {
             ca: started.ca.as_deref(),
             console: started.console.as_deref(),
             web_pubsub: started.webpubsub.as_ref().map(access),
+            communication: started.communication.as_ref().map(access),
+            event_grid: started
+                .event_grid
+                .as_ref()
+                .map(|topic| Topic { endpoint: &topic.endpoint, key: topic.key.expose() }),
         }
     }
 }
@@ -124,6 +140,13 @@ mod tests {
                 "admin": "http://127.0.0.1:8081",
                 "ca": "/app/.tidings/tls/ca.pem",
                 "webpubsub": {"connectionString": connection_string},
+                "communication": {
+                    "connectionString": "endpoint=https://localhost:8443/;accesskey=a2V5",
+                },
+                "eventgrid": {
+                    "endpoint": "https://localhost:8443/topics/local/api/events",
+                    "key": "a2V5",
+                },
             })
         );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

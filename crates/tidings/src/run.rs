@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ::management::Authority;
 use anyhow::Context as _;
 use edge::tls::{CertificateFiles, DevCa, ServerTls};
 use edge::{Listener, Tasks};
@@ -19,13 +20,15 @@ use crate::config::{Config, Mode, Server};
 use crate::key_store::KeyStore;
 use crate::screen::screen;
 use crate::signals::Signals;
-use crate::started::{ServiceAccess, Started};
+use crate::started::{ServiceAccess, Started, TopicAccess};
 use crate::terminal::{self, Style};
 use crate::wiring::{self, Services, Wired};
-use crate::{ready, trust};
+use crate::{communication, management, ready, trust};
 
 /// How often certificate files are looked at.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
+/// The name under which commands find the admin listener. No resource can have it.
+pub const ADMIN: &str = ":admin";
 /// How often the store is asked whether another process has changed keys.
 const KEYS_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -81,12 +84,15 @@ impl Running {
         let started = started(config, &ports, listening, &services)?;
 
         let ready = Arc::new(AtomicBool::new(true));
-        let admin = edge::admin::router(Arc::new(registry), readiness(&ready, &gateway));
+        let admin = edge::admin::router(Arc::new(registry), readiness(&ready, &gateway))
+            .merge(services.event_grid.service.operator_router());
+        store.remember_address(ADMIN, &started.admin).await?;
         ports.serve(&tasks, tls.clone(), &services, admin, config.server.drain);
         if let Some(tls) = tls {
             tasks.spawn("certificates", tls.watch(CERTIFICATE_INTERVAL, tasks.token().clone()));
         }
-        let watch = watch_keys(Arc::clone(&store), services.resources);
+        let Services { resources, communication, authority, .. } = services;
+        let watch = watch_keys(Arc::clone(&store), resources, communication, authority);
         let stop = tasks.token().clone();
         tasks.spawn("keys", async move {
             // Whatever it does may be cut short: it changes nothing in the store.
@@ -228,11 +234,26 @@ fn started(
         data,
         console: None,
         webpubsub: first.map(access).transpose()?,
+        communication: development.then(|| {
+            let https = listening.https_url().unwrap_or_else(|| listening.http_url());
+            let connection_string = services.communication.connection_string(&https);
+            ServiceAccess { connection_string }
+        }),
+        event_grid: services
+            .event_grid
+            .development_topic()
+            .filter(|_| development)
+            .map(|(endpoint, key)| TopicAccess { endpoint, key }),
     })
 }
 
 /// Takes over keys that `tidings keys rotate` has replaced.
-async fn watch_keys(store: Arc<KeyStore>, resources: Vec<Wired>) {
+async fn watch_keys(
+    store: Arc<KeyStore>,
+    resources: Vec<Wired>,
+    communication: communication::Wired,
+    authority: Authority,
+) {
     let mut interval = tokio::time::interval(KEYS_INTERVAL);
     let mut seen = None;
     loop {
@@ -253,6 +274,14 @@ async fn watch_keys(store: Arc<KeyStore>, resources: Vec<Wired>) {
                 all_taken_over = false;
                 tracing::warn!(error = format!("{error:#}"), "cannot take over changed keys");
             }
+        }
+        if let Err(error) = communication.reload_keys(&store).await {
+            all_taken_over = false;
+            tracing::warn!(error = format!("{error:#}"), "cannot take over changed keys");
+        }
+        if let Err(error) = management::reload_keys(&authority, &store).await {
+            all_taken_over = false;
+            tracing::warn!(error = format!("{error:#}"), "cannot take over changed keys");
         }
         // A failure is tried again with the next tick, or a replaced key would stay in force.
         seen = all_taken_over.then_some(counter);

@@ -15,6 +15,17 @@ pub fn screen(started: &Started, style: Style) -> String {
         lines.push(paint.row("Web PubSub", endpoint));
         lines.push(paint.connection_string(access.connection_string.expose()));
     }
+    if let Some(access) = &started.communication {
+        let https = started.https.as_ref().unwrap_or(&started.http);
+        lines.push(String::new());
+        lines.push(paint.row("Chat", https));
+        lines.push(paint.connection_string(access.connection_string.expose()));
+    }
+    if let Some(topic) = &started.event_grid {
+        lines.push(String::new());
+        lines.push(paint.row("Event Grid", &topic.endpoint));
+        lines.push(paint.connection_string(topic.key.expose()));
+    }
     lines.push(String::new());
     if started.https.is_some() {
         lines.push(paint.row("Plain HTTP", &started.http));
@@ -87,6 +98,13 @@ pub(crate) mod tests {
                     crate::config::DEVELOPMENT_PRIMARY_KEY
                 )),
             }),
+            communication: Some(ServiceAccess {
+                connection_string: Secret::new("endpoint=https://localhost:8443/;accesskey=a2V5"),
+            }),
+            event_grid: Some(crate::started::TopicAccess {
+                endpoint: "https://localhost:8443/topics/local/api/events".to_owned(),
+                key: Secret::new("a2V5"),
+            }),
         }
     }
 
@@ -98,6 +116,12 @@ pub(crate) mod tests {
 
   Web PubSub  https://localhost:8443
   Endpoint=https://localhost:8443;AccessKey=tidingsDevelopmentKeyPrimaryNotASecret00000=;Version=1.0;
+
+  Chat        https://localhost:8443
+  endpoint=https://localhost:8443/;accesskey=a2V5
+
+  Event Grid  https://localhost:8443/topics/local/api/events
+  a2V5
 
   Plain HTTP  http://localhost:8080
   Admin       http://127.0.0.1:8081   /metrics /healthz /readyz

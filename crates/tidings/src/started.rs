@@ -22,6 +22,19 @@ pub struct Started {
     /// The Web PubSub resource of development; absent in production, where `tidings
     /// connection-string` tells on demand.
     pub webpubsub: Option<ServiceAccess>,
+    /// The Communication Services of development; absent in production.
+    pub communication: Option<ServiceAccess>,
+    /// The topic of development; absent in production.
+    pub event_grid: Option<TopicAccess>,
+}
+
+/// How to publish to a topic.
+#[derive(Debug, Clone)]
+pub struct TopicAccess {
+    /// Where to.
+    pub endpoint: String,
+    /// The first of its keys.
+    pub key: Secret,
 }
 
 /// How to reach one service.

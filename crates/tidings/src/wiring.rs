@@ -4,6 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::communication::Communication;
+use ::eventgrid::EventGrid;
+use ::management::Authority;
 use auth::KeyRing;
 use axum::Router;
 use axum::http::{Method, Uri};
@@ -20,6 +23,7 @@ use webpubsub::{HubSettings, WebPubSub};
 use crate::addresses::Listening;
 use crate::config::{self, Config};
 use crate::key_store::KeyStore;
+use crate::{communication, event_grid, management};
 
 /// A resource of the configuration and the keys that its service reads.
 pub struct Wired {
@@ -33,6 +37,12 @@ pub struct Services {
     pub router: Router,
     /// The resources, for key rotation.
     pub resources: Vec<Wired>,
+    /// The Communication Services.
+    pub communication: communication::Wired,
+    /// Event Grid.
+    pub event_grid: event_grid::Wired,
+    /// Who may make management calls.
+    pub authority: Authority,
 }
 
 /// Starts the connection engine.
@@ -63,7 +73,7 @@ pub fn gateway(
 pub async fn services(
     config: &Config,
     listening: Listening,
-    keys: &KeyStore,
+    keys: &Arc<KeyStore>,
     gateway: Gateway,
     clock: Arc<dyn Clock>,
     tasks: &Tasks,
@@ -91,11 +101,31 @@ pub async fn services(
     let config::Outbound { allow_private, allow, extra_ca_file } = config.outbound.clone();
     let outbound = Outbound::new(AddressPolicy { allow_private, allow }, extra_ca_file.as_deref())?;
     let limits = UpstreamLimits { attempt: config.upstream.timeout, ..UpstreamLimits::default() };
-    let upstream = Upstream::new(outbound, Arc::clone(&clock), tasks.clone(), limits);
-    let web_pubsub = WebPubSub::new(known, Backplane::local(gateway), upstream, clock);
+    let upstream = Upstream::new(outbound.clone(), Arc::clone(&clock), tasks.clone(), limits);
+    let ports = ::communication::Ports::default();
+    let communication =
+        communication::Wired::new(config, keys, ports, Arc::clone(&clock), tasks).await?;
+    let web_pubsub = WebPubSub::new(known, Backplane::local(gateway), upstream, Arc::clone(&clock));
+    let parts = event_grid::Parts {
+        store: Arc::clone(keys),
+        outbound,
+        web_pubsub: web_pubsub.clone(),
+        clock: Arc::clone(&clock),
+        tasks: tasks.clone(),
+    };
+    let event_grid = event_grid::Wired::new(config, listening, parts).await?;
+    let authority = management::authority(config, keys).await?;
+    let resource_manager =
+        management::management(config, authority.clone(), event_grid.service.clone(), clock);
     // Services have paths such as "/:send", which an older syntax used for parameters.
-    let router = Router::new().without_v07_checks().merge(web_pubsub.router()).fallback(nobodys);
-    Ok(Services { router, resources })
+    let router = Router::new()
+        .without_v07_checks()
+        .merge(web_pubsub.router())
+        .merge(communication.service.router())
+        .merge(event_grid.service.router())
+        .merge(resource_manager.router())
+        .fallback(nobodys);
+    Ok(Services { router, resources, communication, event_grid, authority })
 }
 
 /// The host names that pick a resource: its own, and those of its public endpoints.
@@ -153,12 +183,15 @@ impl Wired {
 }
 
 async fn nobodys(method: Method, uri: Uri) -> Response {
-    if let Some(refusal) = WebPubSub::refuse_unknown(&method, &uri) {
+    if let Some(refusal) = WebPubSub::refuse_unknown(&method, &uri)
+        .or_else(|| Communication::refuse_unknown(&method, &uri))
+        .or_else(|| EventGrid::refuse_unknown(&method, &uri))
+    {
         return refusal;
     }
     let message = format!(
         "No service here answers {method} {}. Web PubSub has /client/hubs/<hub> for WebSockets and \
-         /api/hubs/<hub>/… for REST calls.",
+         /api/hubs/<hub>/… for REST calls; Event Grid has /topics/<topic>/api/events.",
         uri.path()
     );
     let error = Error::new(ErrorKind::NotFound, "Error.NotFound", message);

@@ -10,6 +10,7 @@
 //! | `filter`, `receivers` | the OData subset, and what it is asked about |
 //! | `message`, `metadata`, `role`, `name` | the nouns |
 //! | `resource`, `hub`, `service` | keys, hosts, settings, and what the entrances share |
+//! | `inside` | what other parts of the program do with clients |
 //! | `recovery` | who may come back to a reliable connection |
 //!
 //! Invariants: nothing here touches a socket or a clock of its own; data passes through as its
@@ -19,6 +20,7 @@ mod connect;
 mod events;
 pub mod filter;
 mod hub;
+mod inside;
 pub mod message;
 pub mod metadata;
 pub mod name;
@@ -37,6 +39,7 @@ use axum::http::{Method, Uri};
 use axum::response::Response;
 
 pub use hub::HubSettings;
+pub use inside::{ConnectionObserver, Observed, Receiver};
 pub use resource::{Resource, Resources};
 pub use service::WebPubSub;
 

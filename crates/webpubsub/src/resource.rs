@@ -47,6 +47,11 @@ impl Resources {
         Self(resources.into_iter().collect())
     }
 
+    /// The resource of this name.
+    pub fn named(&self, name: &str) -> Option<&Arc<Resource>> {
+        self.0.iter().find(|it| it.name == name)
+    }
+
     /// The resource that a request's `Host` header picks. An only resource answers to every host,
     /// which is what development and a single-resource server want.
     ///

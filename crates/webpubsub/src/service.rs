@@ -1,13 +1,14 @@
 //! What every entrance of the service needs.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use auth::{ClientGrant, Expected, Purpose};
 use cluster::Backplane;
 use kernel::{Clock, Error, ErrorKind, Result, Secret, Timestamp};
 
 use crate::hub::Hub;
+use crate::inside::ConnectionObserver;
 use crate::name::HubName;
 use crate::recovery::ReconnectionTokens;
 use crate::resource::{Resource, Resources};
@@ -23,6 +24,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     upstream: Upstream,
     reconnection_tokens: ReconnectionTokens,
+    observer: OnceLock<Arc<dyn ConnectionObserver>>,
     /// By resource and name.
     hubs: RwLock<HashMap<Box<str>, Arc<Hub>>>,
 }
@@ -36,8 +38,29 @@ impl WebPubSub {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let reconnection_tokens = ReconnectionTokens::new();
-        let hubs = RwLock::default();
-        Self(Arc::new(Inner { resources, backplane, upstream, clock, reconnection_tokens, hubs }))
+        Self(Arc::new(Inner {
+            resources,
+            backplane,
+            upstream,
+            clock,
+            reconnection_tokens,
+            observer: OnceLock::new(),
+            hubs: RwLock::default(),
+        }))
+    }
+
+    /// Lets `observer` know of clients that come and go from now on. There is one at most; a second
+    /// one changes nothing.
+    pub fn observe(&self, observer: Arc<dyn ConnectionObserver>) {
+        let _first_wins = self.0.observer.set(observer);
+    }
+
+    pub(crate) fn observer(&self) -> Option<&Arc<dyn ConnectionObserver>> {
+        self.0.observer.get()
+    }
+
+    pub(crate) fn resource_named(&self, name: &str) -> Option<&Arc<Resource>> {
+        self.0.resources.named(name)
     }
 
     pub(crate) fn backplane(&self) -> &Backplane {

@@ -126,7 +126,7 @@ impl EventCourier {
                 self.pace.turn(&entry.key, subscription.allowed_rate).await;
                 self.post(entry, hook, items, &events).await
             }
-            Destination::WebPubSub(target) => self.send_to_hub(entry, target, &events),
+            Destination::WebPubSub(target) => self.send_to_hub(entry, target, &events).await,
         }
     }
 
@@ -163,7 +163,7 @@ impl EventCourier {
     }
 
     /// Handed over means delivered: who listens at this moment gets it, as with every message.
-    fn send_to_hub(
+    async fn send_to_hub(
         &self,
         entry: &SubscriptionEntry,
         target: &HubTarget,
@@ -171,7 +171,7 @@ impl EventCourier {
     ) -> Verdict {
         let schema = entry.subscription.properties.delivery_schema;
         for json in events.iter().filter_map(|event| event.encode(schema)) {
-            if let Err(error) = self.service.realtime().send(target, json) {
+            if let Err(error) = self.service.realtime().send(target, json).await {
                 return refused(Outcome::Disabled, error.message().to_owned());
             }
         }

@@ -46,6 +46,8 @@ pub struct WebHook {
 /// Clients of a hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubTarget {
+    /// The Web PubSub resource; the first one of the server where none is named.
+    pub resource: Option<String>,
     /// The hub.
     pub hub: String,
     /// Only members of this group.
@@ -106,7 +108,7 @@ impl Destination {
     pub fn label(&self) -> String {
         match self {
             Self::WebHook(hook) => hook.base_url(),
-            Self::WebPubSub(HubTarget { hub, group, user }) => match (group, user) {
+            Self::WebPubSub(HubTarget { hub, group, user, .. }) => match (group, user) {
                 (Some(group), _) => format!("hub {hub}, group {group}"),
                 (None, Some(user)) => format!("hub {hub}, user {user}"),
                 (None, None) => format!("hub {hub}"),
@@ -188,11 +190,14 @@ impl HubTarget {
             let message = "A WebPubSub destination is a group or a user, not both.";
             return Err(invalid("destination.properties", message));
         }
-        Ok(Self { hub, group, user })
+        Ok(Self { resource: text("resource"), hub, group, user })
     }
 
     fn to_json(&self) -> Value {
         let mut properties = json!({ "hub": self.hub });
+        if let Some(resource) = &self.resource {
+            properties["resource"] = resource.as_str().into();
+        }
         if let Some(group) = &self.group {
             properties["group"] = group.as_str().into();
         }

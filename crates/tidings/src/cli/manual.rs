@@ -8,7 +8,7 @@ use super::Cli;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["dev", "serve"]),
     ("Connect", &["connection-string", "keys", "trust"]),
-    ("Try", &["connect", "publish"]),
+    ("Try", &["connect", "publish", "events"]),
     ("Configure", &["config"]),
 ];
 
@@ -44,8 +44,8 @@ fn listing(command: &Command) -> String {
 const ABOUT: &str = "\
 The whole road of a notification in one program.
 
-Tidings speaks the wire protocols of Azure Web PubSub, so that applications and official SDKs work
-against it unchanged. One command starts it, with nothing to configure:
+Tidings speaks the wire protocols of Azure Web PubSub and Event Grid, so that applications and
+official SDKs work against it unchanged. One command starts it, with nothing to configure:
 
   tidings dev
 
@@ -66,6 +66,14 @@ Examples:
       a client in the terminal: shows what arrives and sends what is typed
   tidings publish chat '{\"price\": 42}' --json --group news
       send a message to a group
+  tidings dev --event-subscription orders=http://localhost:3000/events --retry-time-scale 0.001
+      post events of the topic \"local\" to an application; a day of retries passes in 86 seconds
+  tidings events send order.made '{\"number\": 7}'
+      publish an event to that topic
+  tidings events tail
+      watch what is published and what becomes of it
+  tidings events redrive --subscription orders
+      try again what could not be delivered
   tidings dev --print-config > tidings.toml
       begin a configuration; then edit it, and:
   tidings config check tidings.toml && tidings serve --config tidings.toml

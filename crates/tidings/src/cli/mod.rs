@@ -4,6 +4,7 @@
 //! hand a checked [`Config`] on; nothing else reads flags. Exit codes are in `manual.rs`.
 
 mod client;
+mod events;
 mod manual;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::keys::{self, Which};
 use crate::{logging, run, terminal, trust};
 
 use client::{Connect, Publish};
+use events::Events;
 
 /// The whole road of a notification in one program.
 #[derive(Debug, Parser)]
@@ -43,6 +45,9 @@ enum Command {
     Connect(Connect),
     /// Send a message to clients of a hub
     Publish(Publish),
+    /// Publish events, watch them, and look after what could not be delivered
+    #[command(subcommand)]
+    Events(Events),
     /// Check a configuration file, or explain what can be set
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -66,6 +71,13 @@ struct Dev {
     /// repeatable
     #[arg(long, value_name = "HUB=URL")]
     event_handler: Vec<String>,
+    /// Post the events of the topic local to URL, as the event subscription NAME; repeatable
+    #[arg(long, value_name = "NAME=URL")]
+    event_subscription: Vec<String>,
+    /// Multiply every pause between delivery attempts, so that 0.001 makes a day of retries pass in
+    /// 86 seconds [default: 1]
+    #[arg(long, value_name = "FACTOR")]
+    retry_time_scale: Option<String>,
     /// Let clients of HUB (* for all hubs) connect without a token; repeatable
     #[arg(long, value_name = "HUB")]
     anonymous: Vec<String>,
@@ -195,6 +207,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Connect(wanted) => wanted.run(),
         Command::Publish(wanted) => wanted.run(),
+        Command::Events(wanted) => wanted.run(),
         Command::Config(ConfigCommand::Check { file }) => check_config(&file),
         Command::Config(ConfigCommand::Explain { key }) => {
             let text = config::explain(key.as_deref()).map_err(anyhow::Error::msg)?;
@@ -226,6 +239,7 @@ impl Dev {
             ("--http-port", "server.http_port", port(self.http_port)),
             ("--https-port", "server.https_port", port(self.https_port)),
             ("--admin-port", "server.admin_port", port(self.admin_port)),
+            ("--retry-time-scale", "eventgrid.retry_time_scale", self.retry_time_scale.clone()),
         ];
         let single = given
             .into_iter()
@@ -235,7 +249,9 @@ impl Dev {
             flags.collect::<Vec<_>>()
         };
         let handler = "resource.hub.event_handler.url_template";
+        let subscription = "eventgrid.subscription.url";
         single
+            .chain(repeated("--event-subscription", subscription, &self.event_subscription))
             .chain(repeated("--event-handler", handler, &self.event_handler))
             .chain(repeated("--anonymous", "resource.hub.anonymous_connect", &self.anonymous))
             .collect()

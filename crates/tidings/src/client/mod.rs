@@ -1,4 +1,5 @@
-//! The commands that use a server as its clients do: `tidings connect` and `tidings publish`.
+//! The commands that use a server as its clients do: `tidings connect`, `tidings publish`
+//! and `tidings events`.
 //!
 //! | module | what |
 //! |---|---|
@@ -9,11 +10,15 @@
 //! | [`codec`], [`frames`], [`handshake`] | the protocols, pure |
 //! | [`socket`] | a WebSocket to the server |
 //! | [`publish`] | one REST call |
+//! | [`events`] | topics, and how their deliveries fare |
+//! | [`admin`] | calls to the admin listener |
 //!
 //! Standard output has messages only, one on each line; everything else goes to standard error.
 
+pub mod admin;
 pub mod codec;
 pub mod connect;
+pub mod events;
 pub mod frames;
 pub mod handshake;
 pub mod lines;

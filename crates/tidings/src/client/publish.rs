@@ -89,7 +89,11 @@ pub async fn run(
     Ok(())
 }
 
-fn read(content: &Content) -> anyhow::Result<Bytes> {
+/// The bytes of a message.
+///
+/// # Errors
+/// When the file or the input cannot be read.
+pub fn read(content: &Content) -> anyhow::Result<Bytes> {
     match content {
         Content::Given(text) => Ok(text.clone().into()),
         Content::File(path) if path == Path::new("-") => {

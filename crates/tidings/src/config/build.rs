@@ -9,12 +9,13 @@ use super::certificate;
 use super::file::Table;
 use super::layers::Settings;
 use super::model::{
-    Config, Data, Durability, Gateway, Log, LogFormat, LogLevel, Mode, Outbound, Server, Tls,
-    Upstream,
+    Communication, Config, Data, Durability, Gateway, Log, LogFormat, LogLevel, Mode, Outbound,
+    Server, Tls, Upstream,
 };
 use super::outside::Outside;
 use super::problem::{Place, Problem};
 use super::secrets::Named;
+use super::table;
 
 /// Collects problems while a configuration is put together.
 pub(super) struct Builder<'a> {
@@ -32,6 +33,8 @@ impl<'a> Builder<'a> {
     /// The configuration that the settings describe. It may be used only when no problem found so
     /// far is an error: after an error, stand-ins fill the gaps.
     pub(super) fn config(&mut self, settings: &Settings, tables: &[Table]) -> Config {
+        let (resources, others): (Vec<Table>, Vec<Table>) =
+            tables.iter().cloned().partition(|table| table.section == table::RESOURCE);
         let tls = self.tls(settings);
         let server = self.server(settings, tls.is_some());
         self.gateway_bounds(settings);
@@ -43,8 +46,13 @@ impl<'a> Builder<'a> {
             gateway: gateway(settings),
             outbound: self.outbound(settings),
             upstream: Upstream { timeout: seconds(settings, "upstream.timeout_seconds") },
+            communication: Communication {
+                clock_skew: seconds(settings, "communication.clock_skew_seconds"),
+                public_endpoint: settings.text("communication.public_endpoint").map(str::to_owned),
+            },
             log: log(settings),
-            resources: self.resources(tables, seconds(settings, "gateway.keep_alive_seconds")),
+            resources: self.resources(&resources, seconds(settings, "gateway.keep_alive_seconds")),
+            event_grid: self.event_grid(settings, &others, &resources),
         }
     }
 
@@ -71,7 +79,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Paths in the file start at the file's folder, others at the working folder.
-    fn resolve(&self, path: &str, place: &Place) -> PathBuf {
+    pub(super) fn resolve(&self, path: &str, place: &Place) -> PathBuf {
         match place {
             Place::File { .. } => self.base.join(path),
             Place::Environment(_) | Place::Flag(_) | Place::Default => PathBuf::from(path),
@@ -198,14 +206,17 @@ impl<'a> Builder<'a> {
     }
 
     fn data(&mut self, settings: &Settings) -> Data {
-        let place = settings.place("data.folder");
-        let folder = settings.text("data.folder").expect("the data folder has a default");
         let durability = match settings.text("data.durability") {
             Some("relaxed") => Durability::Relaxed,
             _ => Durability::Full,
         };
         let master_key = self.secret(settings, &MASTER_KEY);
-        Data { folder: self.resolve(folder, &place), durability, master_key }
+        Data { folder: self.data_folder(settings), durability, master_key }
+    }
+
+    pub(super) fn data_folder(&self, settings: &Settings) -> PathBuf {
+        let folder = settings.text("data.folder").expect("the data folder has a default");
+        self.resolve(folder, &settings.place("data.folder"))
     }
 
     fn outbound(&mut self, settings: &Settings) -> Outbound {
@@ -276,7 +287,7 @@ fn port(settings: &Settings, path: &str) -> u16 {
     u16::try_from(settings.integer(path)).expect("ports were checked when they were read")
 }
 
-fn seconds(settings: &Settings, path: &str) -> Duration {
+pub(super) fn seconds(settings: &Settings, path: &str) -> Duration {
     Duration::from_secs(settings.integer(path))
 }
 

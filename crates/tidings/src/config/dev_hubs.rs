@@ -77,9 +77,16 @@ fn event_handler(url: &str, place: &Place, problems: &mut Vec<Problem>) -> Table
     handler
 }
 
-fn set(table: &mut Table, name: &str, text: &str, place: &Place, problems: &mut Vec<Problem>) {
+/// Sets a key of a table as a file would.
+pub(super) fn set(
+    table: &mut Table,
+    name: &str,
+    text: &str,
+    place: &Place,
+    problems: &mut Vec<Problem>,
+) {
     let path = format!("{}.{name}", table.section);
-    let key = table::find(&path).expect("flags of hubs set keys of the table");
+    let key = table::find(&path).expect("flags set keys of the table");
     match layers::accept_text(key, text, place) {
         Ok(value) => table.settings.set(key, value, place.clone()),
         Err(complaint) => {

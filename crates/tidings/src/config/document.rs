@@ -92,6 +92,9 @@ pub fn print(mode: Mode, flags: &[Flag], outside: &dyn Outside) -> Result<String
     for table in &tables {
         printer.table(table);
     }
+    for section in table::below(table::EVENT_GRID) {
+        printer.possible(section);
+    }
     Ok(printer.text)
 }
 
@@ -149,9 +152,12 @@ fn line(key: &Key, setting: Option<&Setting>) -> String {
     let value = match setting.map(|setting| &setting.value) {
         Some(Value::Integer(number)) => number.to_string(),
         Some(Value::Boolean(boolean)) => boolean.to_string(),
+        Some(Value::Text(text)) if matches!(key.kind, Kind::Factor) => text.clone(),
         Some(Value::Text(text)) => quoted(text),
         Some(Value::List(list)) => {
-            let elements: Vec<_> = list.iter().map(|(text, _)| quoted(text)).collect();
+            let plain = matches!(key.kind, Kind::List(Kind::Numeral { .. }));
+            let write = |text: &String| if plain { text.clone() } else { quoted(text) };
+            let elements: Vec<_> = list.iter().map(|(text, _)| write(text)).collect();
             format!("[{}]", elements.join(", "))
         }
         None => {
@@ -186,6 +192,11 @@ fn expectation(kind: &Kind) -> String {
     match kind {
         Kind::Port => "a port from 0 to 65535; 0 picks a free one".to_owned(),
         Kind::Integer { min, max, unit } => format!("a whole number from {min} to {max} ({unit})"),
+        Kind::Numeral { min, max, unit } => {
+            format!("a whole number from {min} to {max} ({unit})")
+        }
+        Kind::Factor => "a number above 0, such as 0.001".to_owned(),
+        Kind::Text => "a text".to_owned(),
         Kind::Boolean => "true or false".to_owned(),
         Kind::Address => "an IP address".to_owned(),
         Kind::Choice(words) => format!("one of {}", words.join(", ")),

@@ -98,7 +98,8 @@ impl Reader<'_> {
                     tables.extend(self.tables(section, &place, value));
                 }
                 (Some(section), DeValue::Table(keys)) => {
-                    self.keys(section, keys, settings);
+                    let (_, below) = self.keys(section, keys, settings);
+                    tables.extend(below);
                 }
                 (Some(section), _) => self.complain(
                     &place,
@@ -240,6 +241,9 @@ impl Reader<'_> {
             DeValue::String(text) => Raw::Text(text),
             DeValue::Integer(number) => {
                 Raw::Integer(i64::from_str_radix(number.as_str(), number.radix()).ok())
+            }
+            DeValue::Float(number) => {
+                number.as_str().replace('_', "").parse().map_or(Raw::Other("float"), Raw::Decimal)
             }
             DeValue::Boolean(boolean) => Raw::Boolean(*boolean),
             other => Raw::Other(other.type_str()),

@@ -40,6 +40,11 @@ impl Flag {
     pub(super) fn is_of_hub(&self) -> bool {
         self.path.starts_with(table::HUB)
     }
+
+    /// Whether it is about something that may exist many times, which its value names first.
+    fn is_of_table(&self) -> bool {
+        self.path.rsplit_once('.').is_some_and(|(section, _)| table::is_repeated(section))
+    }
 }
 
 impl Settings {
@@ -172,9 +177,10 @@ fn unknown_variable(
     Some(Problem::warning(place, message, help))
 }
 
-/// Lays the flags over `settings`, but for those of hubs; see `dev_hubs.rs`.
+/// Lays the flags over `settings`, but for those of hubs and event subscriptions; see `dev_hubs.rs`
+/// and `dev_topics.rs`.
 pub(super) fn apply_flags(settings: &mut Settings, flags: &[Flag], problems: &mut Vec<Problem>) {
-    for flag in flags.iter().filter(|flag| !flag.is_of_hub()) {
+    for flag in flags.iter().filter(|flag| !flag.is_of_table()) {
         let key = table::find(flag.path).expect("flags name keys of the table");
         apply_text(settings, key, &flag.value, Place::Flag(flag.name), problems);
     }

@@ -8,8 +8,9 @@
 //! - `value.rs`, `names.rs`: one value against its kind
 //! - `file.rs`, `layers.rs`: the layers, with the place of every value
 //! - `dev_hubs.rs`: what the flags of `tidings dev` say about hubs, as tables of a file
-//! - `build.rs`, `resource.rs`, `hub.rs`, `secrets.rs`, `certificate.rs`: checks that need more than
-//!   one key
+//! - `dev_topics.rs`: the same for the topic of development and its event subscriptions
+//! - `build.rs`, `resource.rs`, `hub.rs`, `event_grid.rs`, `secrets.rs`, `certificate.rs`: checks that
+//!   need more than one key
 //! - `model.rs`: the result; `problem.rs`: what is wrong, where, and the cure
 //! - `document.rs`: the table as text for people
 //! - `outside.rs`: files and variables, behind a trait
@@ -19,7 +20,9 @@
 mod build;
 mod certificate;
 mod dev_hubs;
+mod dev_topics;
 mod document;
+mod event_grid;
 mod file;
 mod hub;
 mod layers;
@@ -39,9 +42,10 @@ use anyhow::Context as _;
 pub use document::{explain, print};
 pub use layers::Flag;
 pub use model::{
-    Config, DEVELOPMENT_PRIMARY_KEY, DEVELOPMENT_RESOURCE, DEVELOPMENT_SECONDARY_KEY, Data,
-    Durability, EventHandler, Gateway, Hub, KeySource, Log, LogFormat, LogLevel, Mode, Outbound,
-    Resource, ResourceKind, Server, Tls, Upstream,
+    Communication, Config, DEVELOPMENT_PRIMARY_KEY, DEVELOPMENT_RESOURCE,
+    DEVELOPMENT_SECONDARY_KEY, Data, Durability, EventGrid, EventHandler, EventSource,
+    EventSubscription, Factor, Gateway, Hub, KeySource, Log, LogFormat, LogLevel, Mode, Outbound,
+    Resource, ResourceKind, Server, Tls, Topic, Upstream,
 };
 pub use outside::{Machine, Outside};
 pub use problem::{Place, Problem, Severity, has_errors, render, verdict};
@@ -116,6 +120,7 @@ fn layered(
     layers::apply_flags(&mut settings, context.flags, problems);
     if context.mode == Mode::Dev {
         tables = vec![dev_hubs::resource(context.flags, problems)];
+        tables.extend(dev_topics::tables(context.flags, problems));
     }
     (settings, tables)
 }

@@ -38,10 +38,14 @@ pub struct Config {
     pub outbound: Outbound,
     /// Events on their way to event handlers.
     pub upstream: Upstream,
+    /// Identities and chat.
+    pub communication: Communication,
     /// What is written to standard error.
     pub log: Log,
     /// The resources that the configuration owns, with unique names, hosts and endpoints.
     pub resources: Vec<Resource>,
+    /// Events to webhooks and browsers.
+    pub event_grid: EventGrid,
 }
 
 /// `[server]`
@@ -117,6 +121,15 @@ pub struct Outbound {
     pub extra_ca_file: Option<PathBuf>,
 }
 
+/// `[communication]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Communication {
+    /// How far the clock of a caller that signs requests may be off.
+    pub clock_skew: Duration,
+    /// Where clients reach it, if not at the address of the request.
+    pub public_endpoint: Option<String>,
+}
+
 /// `[upstream]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Upstream {
@@ -187,6 +200,90 @@ pub struct Hub {
     pub keep_alive: Duration,
     /// Where its events go: each to the first that wants it.
     pub event_handlers: Vec<EventHandler>,
+}
+
+/// `[eventgrid]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventGrid {
+    /// What every pause and time to live is multiplied by.
+    pub retry_time_scale: Factor,
+    /// The pauses between attempts; empty for those of Azure.
+    pub retry_delays: Vec<Duration>,
+    /// Of which a random part is added to each pause.
+    pub retry_jitter: Duration,
+    /// The statuses that are not tried again; empty for those of Azure.
+    pub give_up_statuses: Vec<u16>,
+    /// Failures in a row before a webhook is left alone for a while.
+    pub failures_before_probation: u32,
+    /// How long a webhook may take to answer.
+    pub timeout: Duration,
+    /// Requests to one event subscription at a time.
+    pub attempts_at_a_time: usize,
+    /// Where dead letters are written.
+    pub dead_letter_folder: PathBuf,
+    /// The largest body of a publication.
+    pub max_request_bytes: usize,
+    /// Publications that are worked on at a time.
+    pub max_publishes_at_a_time: usize,
+    /// How long somebody has to open a validation URL.
+    pub validation_window: Duration,
+    /// Who Tidings is to webhooks that take CloudEvents.
+    pub origin: String,
+    /// The topics that the configuration owns, with unique names and hosts.
+    pub topics: Vec<Topic>,
+    /// The event subscriptions that the configuration owns.
+    pub subscriptions: Vec<EventSubscription>,
+}
+
+/// A factor, in millionths so that configurations can be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Factor {
+    /// How many millionths of one.
+    pub millionths: u64,
+}
+
+impl Factor {
+    /// As a number.
+    pub fn as_f64(self) -> f64 {
+        // At most a thousand times a million, which a double holds exactly.
+        self.millionths as f64 / 1_000_000.0
+    }
+}
+
+/// `[[eventgrid.topic]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// Unique name.
+    pub name: String,
+    /// Lower-case host names without port.
+    pub hosts: Vec<String>,
+    /// `properties` of the topic as a management call has them, JSON text.
+    pub properties: String,
+    /// The first key.
+    pub key1: KeySource,
+    /// The second key; given if the first one is.
+    pub key2: KeySource,
+}
+
+/// `[[eventgrid.subscription]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventSubscription {
+    /// Unique for its source.
+    pub name: String,
+    /// Whose events it gets.
+    pub source: EventSource,
+    /// `properties` of the event subscription as a management call has them, JSON text; its URL may
+    /// hold a secret.
+    pub properties: Secret,
+}
+
+/// Whose events an event subscription gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventSource {
+    /// Those published to the topic of this name.
+    Topic(String),
+    /// Those of the resource of this name.
+    Resource(String),
 }
 
 /// The service that a resource belongs to.

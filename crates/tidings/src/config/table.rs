@@ -1,16 +1,19 @@
-//! The one table of configuration keys: what a key is; the keys themselves are in `table/keys.rs`.
+//! The one table of configuration keys: what a key is; the keys themselves are in `table/keys.rs`
+//! and `table/event_grid.rs`.
 //!
 //! Reading, checking, `tidings config explain` and `tidings dev --print-config` all follow this
 //! table, so a key cannot be accepted and undocumented, or documented and ignored. A key is added
-//! there and then picked up in `build.rs`, `resource.rs` or `hub.rs`; nothing else lists keys.
+//! there and then picked up in `build.rs`, `resource.rs`, `hub.rs` or `event_grid.rs`; nothing else
+//! lists keys.
 
+mod event_grid;
 mod keys;
 
 use super::model::Mode;
 pub(super) use keys::{KEYS, REFUSED, SECTIONS};
 
 /// One key of the configuration.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Key {
     /// Section and name, such as `server.http_port`. Keys of a `[[resource]]` start with
     /// `resource.`, those of its hubs with `resource.hub.`.
@@ -26,7 +29,7 @@ pub(super) struct Key {
 }
 
 /// What a value must look like.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     /// A TCP port, 0 for any free one.
     Port,
@@ -39,6 +42,19 @@ pub(super) enum Kind {
         /// What is counted.
         unit: &'static str,
     },
+    /// A whole number within bounds as an element of a list, with its unit.
+    Numeral {
+        /// Smallest accepted number.
+        min: u64,
+        /// Largest accepted number.
+        max: u64,
+        /// What is counted.
+        unit: &'static str,
+    },
+    /// A number above zero that something is multiplied by, such as 0.001.
+    Factor,
+    /// Any text.
+    Text,
     /// Yes or no.
     Boolean,
     /// An IP address.
@@ -81,7 +97,7 @@ pub(super) enum Literal {
 }
 
 /// What holds when nobody sets a key.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Preset {
     /// The same value in both modes.
     Always(Literal),
@@ -153,9 +169,10 @@ pub(super) fn heading(section: &str) -> String {
     if is_repeated(section) { format!("[[{section}]]") } else { format!("[{section}]") }
 }
 
-/// Whether a section may appear many times: a resource, and what stands below one.
+/// Whether a section may appear many times: a resource and what stands below one, a topic, an event
+/// subscription.
 pub(super) fn is_repeated(section: &str) -> bool {
-    section.split('.').next() == Some(RESOURCE)
+    section.split('.').next() == Some(RESOURCE) || [TOPIC, EVENT_SUBSCRIPTION].contains(&section)
 }
 
 /// The sections directly below another, by their whole paths; `""` gives those of the file.
@@ -182,6 +199,15 @@ pub(super) const HUB: &str = "resource.hub";
 
 /// The section of an event handler within a hub.
 pub(super) const EVENT_HANDLER: &str = "resource.hub.event_handler";
+
+/// The section of Event Grid.
+pub(super) const EVENT_GRID: &str = "eventgrid";
+
+/// The section of a topic.
+pub(super) const TOPIC: &str = "eventgrid.topic";
+
+/// The section of an event subscription.
+pub(super) const EVENT_SUBSCRIPTION: &str = "eventgrid.subscription";
 
 #[cfg(test)]
 mod tests {

@@ -33,6 +33,8 @@ pub(super) enum Raw<'a> {
     Text(&'a str),
     /// A TOML integer, `None` when it does not fit 64 bits.
     Integer(Option<i64>),
+    /// A TOML float.
+    Decimal(f64),
     /// A TOML boolean.
     Boolean(bool),
     /// The text of an environment variable or a flag.
@@ -60,8 +62,17 @@ impl From<Literal> for Value {
 
 /// Checks one single value of `kind` (for lists: one element) under the name of its key.
 pub(super) fn accept(key: &Key, kind: &Kind, raw: Raw<'_>) -> Result<Value, Complaint> {
-    if matches!(kind, Kind::Boolean) {
-        return accept_boolean(key, raw);
+    match kind {
+        Kind::Boolean => return accept_boolean(key, raw),
+        Kind::Factor => return accept_factor(key, raw),
+        Kind::Numeral { min, max, unit } => {
+            let integer = Kind::Integer { min: *min, max: *max, unit };
+            return accept(key, &integer, raw).map(|number| match number {
+                Value::Integer(number) => Value::Text(number.to_string()),
+                other => other,
+            });
+        }
+        _ => {}
     }
     match (bounds(kind), raw) {
         (Some(bounds), Raw::Integer(number)) => within(key, bounds, number.map(i128::from)),
@@ -75,6 +86,7 @@ pub(super) fn accept(key: &Key, kind: &Kind, raw: Raw<'_>) -> Result<Value, Comp
         (None, Raw::Text(text) | Raw::Unquoted(text)) => accept_text(key, kind, text),
         (_, Raw::Text(_)) => Err(wrong_type(key, kind, "a string")),
         (_, Raw::Integer(_)) => Err(wrong_type(key, kind, "an integer")),
+        (_, Raw::Decimal(_)) => Err(wrong_type(key, kind, "a float")),
         (_, Raw::Boolean(_)) => Err(wrong_type(key, kind, "a boolean")),
         (_, Raw::Other(name)) => Err(wrong_type(key, kind, &format!("a {name}"))),
     }
@@ -89,7 +101,27 @@ fn accept_boolean(key: &Key, raw: Raw<'_>) -> Result<Value, Complaint> {
         },
         Raw::Text(_) => Err(wrong_type(key, &Kind::Boolean, "a string")),
         Raw::Integer(_) => Err(wrong_type(key, &Kind::Boolean, "an integer")),
+        Raw::Decimal(_) => Err(wrong_type(key, &Kind::Boolean, "a float")),
         Raw::Other(name) => Err(wrong_type(key, &Kind::Boolean, &format!("a {name}"))),
+    }
+}
+
+/// The smallest and the largest factor: beyond them, time stands still or flies.
+const FACTORS: std::ops::RangeInclusive<f64> = 0.000_001..=1000.0;
+
+fn accept_factor(key: &Key, raw: Raw<'_>) -> Result<Value, Complaint> {
+    let number = match raw {
+        Raw::Decimal(number) => Some(number),
+        Raw::Text(text) | Raw::Unquoted(text) => text.trim().parse().ok(),
+        Raw::Integer(Some(number)) => number.to_string().parse().ok(),
+        Raw::Integer(None) | Raw::Boolean(_) | Raw::Other(_) => None,
+    };
+    match number.filter(|number| FACTORS.contains(number)) {
+        Some(number) => Ok(Value::Text(number.to_string())),
+        None => Err(Complaint {
+            message: format!("{} must be a number from 0.000001 to 1000", key.path),
+            help: "write 0.001 for a thousandth of the time, 1 for the real one".to_owned(),
+        }),
     }
 }
 
@@ -98,6 +130,9 @@ fn bounds(kind: &Kind) -> Option<(u64, u64, &'static str)> {
         Kind::Port => Some((0, u64::from(u16::MAX), "(0 picks a free port)")),
         Kind::Integer { min, max, unit } => Some((*min, *max, unit)),
         Kind::Boolean
+        | Kind::Numeral { .. }
+        | Kind::Factor
+        | Kind::Text
         | Kind::Address
         | Kind::Choice(_)
         | Kind::Path
@@ -150,8 +185,8 @@ fn accept_text(key: &Key, kind: &Kind, text: &str) -> Result<Value, Complaint> {
             };
             refuse(format!("{path} is \"{text}\", which it does not know"), &help)
         }
-        Kind::Path if text.is_empty() => {
-            refuse(format!("{path} is empty"), "give a path, or remove the key")
+        Kind::Path | Kind::Text if text.is_empty() => {
+            refuse(format!("{path} is empty"), "give a value, or remove the key")
         }
         Kind::Variable if text.is_empty() || text.contains(['=', '\0', ' ']) => refuse(
             format!("{path} is not the name of an environment variable"),
@@ -173,13 +208,16 @@ fn accept_text(key: &Key, kind: &Kind, text: &str) -> Result<Value, Complaint> {
                 "give scheme, host and perhaps a port, such as https://chat.example.com",
             ),
         },
-        Kind::Path | Kind::Variable | Kind::Name => Ok(Value::Text(text.to_owned())),
+        Kind::Path | Kind::Variable | Kind::Name | Kind::Text => Ok(Value::Text(text.to_owned())),
         Kind::Range | Kind::Hub | Kind::UrlTemplate | Kind::EventPattern | Kind::SystemEvent => {
             accept_foreign(key, kind, text)
         }
-        Kind::Port | Kind::Integer { .. } | Kind::Boolean | Kind::List(_) => {
-            Err(wrong_type(key, kind, "a string"))
-        }
+        Kind::Port
+        | Kind::Integer { .. }
+        | Kind::Numeral { .. }
+        | Kind::Factor
+        | Kind::Boolean
+        | Kind::List(_) => Err(wrong_type(key, kind, "a string")),
     }
 }
 
@@ -218,13 +256,18 @@ fn accept_foreign(key: &Key, kind: &Kind, text: &str) -> Result<Value, Complaint
 pub(super) fn wrong_type(key: &Key, kind: &Kind, found: &str) -> Complaint {
     let path = key.path;
     let (expected, help) = match kind {
-        Kind::Port | Kind::Integer { .. } => {
+        Kind::Port | Kind::Integer { .. } | Kind::Numeral { .. } => {
             ("a whole number", format!("write {} = 1234, without quotes", key.name()))
         }
         Kind::Boolean => ("true or false", format!("write {} = true, without quotes", key.name())),
+        Kind::List(Kind::Numeral { .. }) => {
+            ("a list of whole numbers", format!("write {} = [1, 2]", key.name()))
+        }
         Kind::List(_) => ("a list of strings", format!("write {} = [\"…\", \"…\"]", key.name())),
+        Kind::Factor => ("a number", format!("write {} = 0.001, without quotes", key.name())),
         Kind::Address
         | Kind::Choice(_)
+        | Kind::Text
         | Kind::Path
         | Kind::Variable
         | Kind::Name

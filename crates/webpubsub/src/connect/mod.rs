@@ -148,7 +148,8 @@ impl Attempt<'_> {
         });
         let user: Option<Arc<str>> = user.map(Into::into);
         let permissions = Permissions::from_roles(roles.iter().map(String::as_str));
-        let events = EventSource::new(sink);
+        let presence = self.service.presence(&self.resource, &hub.name, id, user.as_ref());
+        let events = EventSource::new(sink).seen_by(presence);
         let session: Box<dyn Session> = match subprotocol.envelope() {
             Some(envelope) => {
                 let tokens = self.service.reconnection_tokens();

@@ -44,10 +44,21 @@ pub enum Reply {
     Silence,
 }
 
+/// Is told when a client comes and goes, besides the event handlers. Must neither block nor take
+/// long.
+pub trait Presence: Send + Sync {
+    /// The client has connected.
+    fn came(&self);
+    /// The client is gone for good.
+    fn went(&self, reason: &str);
+}
+
 /// The events of one connection, as its session raises them.
 pub struct EventSource {
     /// `None` where nobody listens to the hub's events.
     sink: Option<Arc<dyn EventSink>>,
+    /// `None` where nobody wants to know who comes and goes.
+    presence: Option<Arc<dyn Presence>>,
     unanswered: usize,
     paused: bool,
 }
@@ -55,17 +66,25 @@ pub struct EventSource {
 impl EventSource {
     /// Events go to `sink`, if there is one.
     pub fn new(sink: Option<Arc<dyn EventSink>>) -> Self {
-        Self { sink, unanswered: 0, paused: false }
+        Self { sink, presence: None, unanswered: 0, paused: false }
+    }
+
+    /// The same, and `presence` is told when the client comes and goes.
+    #[must_use]
+    pub fn seen_by(self, presence: Option<Arc<dyn Presence>>) -> Self {
+        Self { presence, ..self }
     }
 
     /// The connection is open.
     pub(super) fn opened(&self, effects: &mut Vec<Effect>) {
         self.push(What::Connected, effects);
+        self.sight(None, effects);
     }
 
     /// The connection is gone.
     pub(super) fn ended(&self, reason: &str, effects: &mut Vec<Effect>) {
         self.push(What::Disconnected(reason.into()), effects);
+        self.sight(Some(reason), effects);
     }
 
     /// Raises a client's event; `false` when nobody listens. Reading pauses when many wait.
@@ -87,6 +106,13 @@ impl EventSource {
         if self.unanswered < RESUME_BELOW && self.paused {
             self.paused = false;
             effects.push(Effect::Resume);
+        }
+    }
+
+    fn sight(&self, gone: Option<&str>, effects: &mut Vec<Effect>) {
+        if let Some(presence) = &self.presence {
+            let (presence, gone) = (Arc::clone(presence), gone.map(Into::into));
+            effects.push(Effect::Raise(Box::new(Sighting { presence, gone })));
         }
     }
 
@@ -122,5 +148,25 @@ impl fmt::Debug for Raising {
     /// Shows nothing of the event: payloads are never logged.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("Raising")
+    }
+}
+
+struct Sighting {
+    presence: Arc<dyn Presence>,
+    gone: Option<Box<str>>,
+}
+
+impl Raised for Sighting {
+    fn raise(self: Box<Self>) {
+        match &self.gone {
+            None => self.presence.came(),
+            Some(reason) => self.presence.went(reason),
+        }
+    }
+}
+
+impl fmt::Debug for Sighting {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Sighting")
     }
 }

@@ -13,7 +13,7 @@ mod simple;
 #[cfg(test)]
 mod tests;
 
-pub use events::{EventSink, EventSource, Reply, UserEvent};
+pub use events::{EventSink, EventSource, Presence, Reply, UserEvent};
 pub use pubsub::PubSubSession;
 pub use refused::RefusedSession;
 pub use simple::{SimpleMode, SimpleSession};

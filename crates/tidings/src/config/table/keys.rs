@@ -1,6 +1,10 @@
 //! Every key, every section, and every name that is refused, as data.
 
-use super::{EVENT_HANDLER, HUB, Key, Kind, Literal, Modes, Preset, RESOURCE};
+use super::event_grid;
+use super::{
+    EVENT_GRID, EVENT_HANDLER, EVENT_SUBSCRIPTION, HUB, Key, Kind, Literal, Modes, Preset,
+    RESOURCE, TOPIC,
+};
 
 /// The sections in the order in which they are printed, with a sentence each.
 pub(in super::super) const SECTIONS: &[(&str, &str)] = &[
@@ -10,12 +14,22 @@ pub(in super::super) const SECTIONS: &[(&str, &str)] = &[
     ("gateway", "The connection engine."),
     ("outbound", "Calls from Tidings to others, such as event handlers: where they may go."),
     ("upstream", "Events on their way to event handlers."),
+    (EVENT_GRID, "Events to webhooks and browsers: limits, retries, dead letters."),
+    ("communication", "The Communication Services: identities and chat."),
     ("log", "What is written to standard error."),
     (RESOURCE, "One table for each resource. `tidings dev` has one of each kind, named local."),
     (HUB, "Below a webpubsub resource, one table for each hub with settings of its own."),
     (
         EVENT_HANDLER,
         "Below a hub, one table for each event handler. The first one that wants an event gets it.",
+    ),
+    (
+        TOPIC,
+        "One table for each topic that applications publish to. `tidings dev` has one, named local.",
+    ),
+    (
+        EVENT_SUBSCRIPTION,
+        "One table for each event subscription. Others can be made by management calls.",
     ),
 ];
 
@@ -25,6 +39,8 @@ pub(in super::super) const REFUSED: &[(&str, &str)] = &[
     ("resource.secondary_key", LITERAL_KEY_CURE),
     ("data.master_key", LITERAL_KEY_CURE),
     ("resource.hub.event_handler.bearer_token", LITERAL_TOKEN_CURE),
+    ("eventgrid.topic.key1", LITERAL_KEY_CURE),
+    ("eventgrid.topic.key2", LITERAL_KEY_CURE),
 ];
 
 const LITERAL_TOKEN_CURE: &str = "a token written here leaks with the file: put it in a file of \
@@ -38,7 +54,21 @@ const LITERAL_KEY_CURE: &str = "a key written here leaks with the file: put it i
 const MIB: u64 = 1024 * 1024;
 
 /// Every key, in the order in which it is printed.
-pub(in super::super) const KEYS: &[Key] = &[
+pub(in super::super) const KEYS: &[Key] = &{
+    let mut keys = [GENERAL[0]; GENERAL.len() + event_grid::KEYS.len()];
+    let mut at = 0;
+    while at < keys.len() {
+        keys[at] = match at.checked_sub(GENERAL.len()) {
+            None => GENERAL[at],
+            Some(later) => event_grid::KEYS[later],
+        };
+        at += 1;
+    }
+    keys
+};
+
+/// The keys of everything but Event Grid.
+const GENERAL: &[Key] = &[
     Key {
         path: "server.bind",
         kind: Kind::Address,
@@ -208,6 +238,21 @@ pub(in super::super) const KEYS: &[Key] = &[
         modes: Modes::Both,
         doc: "How long an event handler may take to answer one attempt. One that takes longer is \
               not asked again: the event has failed.",
+    },
+    Key {
+        path: "communication.clock_skew_seconds",
+        kind: Kind::Integer { min: 1, max: 86_400, unit: "seconds" },
+        preset: Preset::Always(Literal::Integer(900)),
+        modes: Modes::Both,
+        doc: "How far the clock of a caller that signs requests with an access key may be off.",
+    },
+    Key {
+        path: "communication.public_endpoint",
+        kind: Kind::Endpoint,
+        preset: Preset::Absent("takes the address that the request was made to"),
+        modes: Modes::ServeOnly,
+        doc: "Where clients reach the Communication Services, such as https://chat.example.com. \
+              Connection strings show it, and the links in answers begin with it.",
     },
     Key {
         path: "log.level",

@@ -1,0 +1,106 @@
+//! The Communication Services over the store: their one resource, their keys and their tasks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::communication::chat::Chat;
+use ::communication::identity::{Identities, hmac, resource_id};
+use ::communication::{Communication, MIGRATIONS, Ports, Resource, Resources};
+use anyhow::bail;
+use auth::{AccessKeys, KeyRing};
+use edge::Tasks;
+use kernel::{Clock, Secret};
+
+use crate::config::{Config, DEVELOPMENT_RESOURCE};
+use crate::key_store::{KeyStore, Owner};
+
+/// How often the keys that sign user tokens are looked at.
+const SIGNING_KEYS_INTERVAL: Duration = Duration::from_mins(5);
+
+/// The service and its resource, whose keys can be replaced.
+#[derive(Clone)]
+pub struct Wired {
+    /// The service.
+    pub service: Communication,
+    resource: Arc<Resource>,
+}
+
+impl Wired {
+    /// Builds the service and starts what it does by itself.
+    ///
+    /// # Errors
+    /// When the store fails, or its secrets cannot be read.
+    pub async fn new(
+        config: &Config,
+        store: &KeyStore,
+        ports: Ports,
+        clock: Arc<dyn Clock>,
+        tasks: &Tasks,
+    ) -> anyhow::Result<Self> {
+        let db = store.db().clone();
+        db.migrate("communication", MIGRATIONS).await?;
+        let resource = Arc::new(Resource {
+            name: DEVELOPMENT_RESOURCE.to_owned(),
+            id: resource_id(&db, DEVELOPMENT_RESOURCE).await?,
+            hosts: Vec::new(),
+            keys: KeyRing::new(usable(store.keys(Owner::COMMUNICATION).await?)?),
+            clock_skew: config.communication.clock_skew,
+            public_endpoint: config.communication.public_endpoint.clone(),
+        });
+        let master = Arc::clone(store.master());
+        let identities = Identities::open(db.clone(), master, Arc::clone(&clock)).await?;
+        let chat = Chat::new(db, clock, identities.clone(), ports, tasks.clone());
+        let stop = tasks.token().clone();
+        let work = work(identities.clone(), chat.clone());
+        tasks.spawn("communication", async move {
+            stop.run_until_cancelled(work).await;
+        });
+        let resources = Resources::new([Arc::clone(&resource)]);
+        Ok(Self { service: Communication::new(resources, identities, chat), resource })
+    }
+
+    /// Takes over keys that another process has replaced.
+    ///
+    /// # Errors
+    /// When the store fails; the keys in force stay.
+    pub async fn reload_keys(&self, store: &KeyStore) -> anyhow::Result<()> {
+        let keys = usable(store.keys(Owner::COMMUNICATION).await?)?;
+        if keys != *self.resource.keys.current() {
+            self.resource.keys.replace(keys);
+            tracing::info!("access keys of the Communication Services replaced");
+        }
+        Ok(())
+    }
+
+    /// The connection string with the primary key, for an address. The endpoint stands first and
+    /// ends in a slash, as the official clients insist.
+    pub fn connection_string(&self, endpoint: &str) -> Secret {
+        let keys = self.resource.keys.current();
+        let endpoint = self.resource.public_endpoint.as_deref().unwrap_or(endpoint);
+        let endpoint = endpoint.trim_end_matches('/');
+        Secret::new(format!("endpoint={endpoint}/;accesskey={}", keys.primary().expose()))
+    }
+}
+
+/// Keys sign as the bytes that they are base64 of.
+fn usable(keys: AccessKeys) -> anyhow::Result<AccessKeys> {
+    if hmac::is_usable_key(keys.primary()) && hmac::is_usable_key(keys.secondary()) {
+        return Ok(keys);
+    }
+    bail!("the access keys of the Communication Services must be base64")
+}
+
+/// Ends threads whose time is over and renews the keys that sign tokens, for ever.
+async fn work(identities: Identities, chat: Chat) {
+    let renew = async {
+        let mut interval = tokio::time::interval(SIGNING_KEYS_INTERVAL);
+        loop {
+            interval.tick().await;
+            if let Err(error) = identities.refresh_keys().await {
+                let context = error.operator_context();
+                tracing::warn!(%error, context, "cannot look after the keys that sign tokens");
+            }
+        }
+    };
+    tokio::join!(renew, chat.sweep_regularly());
+}
