@@ -50,6 +50,9 @@ pub enum Error {
     /// Another rule of the schema forbids it.
     #[error("{0}")]
     Constraint(String),
+    /// A text has the character U+0000, which PostgreSQL cannot keep and so no engine does.
+    #[error("a text cannot hold the character U+0000")]
+    ZeroCharacter,
     /// The statement itself is wrong: a defect of the program.
     #[error("{reason} in: {sql}")]
     Statement {
@@ -126,6 +129,9 @@ impl From<Error> for kernel::Error {
             ),
             Error::Duplicate(_) => {
                 (ErrorKind::Conflict, "Conflict", "Something with this name exists already.")
+            }
+            Error::ZeroCharacter => {
+                (ErrorKind::Invalid, "BadRequest", "Text may not contain the character U+0000.")
             }
             Error::Constraint(_)
             | Error::Statement { .. }

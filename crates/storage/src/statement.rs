@@ -36,7 +36,7 @@ impl Statement {
     pub(crate) fn check_params(&self, used: impl IntoIterator<Item = usize>) -> Result<(), Error> {
         // PostgreSQL cannot keep it, so no engine does.
         if self.params.iter().any(|val| matches!(val, Val::Text(text) if text.contains('\0'))) {
-            return Err(Error::Constraint("a text cannot hold the character U+0000".to_owned()));
+            return Err(Error::ZeroCharacter);
         }
         let given = self.params.len();
         let mut unused = vec![true; given];
