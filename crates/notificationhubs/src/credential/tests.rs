@@ -1,3 +1,5 @@
+//! Tokens of every client, one captured signature each, and every way in which one does not hold.
+
 use kernel::{Error, ErrorKind, Secret, Timestamp};
 use proptest::prelude::*;
 use wire::Endpoint;

@@ -1,3 +1,5 @@
+//! The XML byte for byte where clients depend on it, and every kind of registration there and back.
+
 use kernel::Timestamp;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Documents in the spellings of all clients, and every path of a patch.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -1,3 +1,5 @@
+//! Filters, ETags and ids as clients send them, and what a description may not be.
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -1,3 +1,6 @@
+//! The store on every engine: what is written is read, who is faster wins, an audience is what
+//! evaluation says.
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

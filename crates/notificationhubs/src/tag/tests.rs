@@ -1,3 +1,5 @@
+//! The grammar and its limits; evaluation and plans against plain set theory.
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Every expression and every refusal; payloads that stay well-formed whatever a message holds.
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;
