@@ -257,5 +257,4 @@ pub(super) fn no_parent(topic: &ResourceId) -> Error {
 }
 
 #[cfg(test)]
-#[path = "address_tests.rs"]
 mod tests;

@@ -1,3 +1,5 @@
+//! What each kind of address names.
+
 use kernel::Result;
 
 use super::*;
