@@ -13,20 +13,21 @@ const E2E = fileURLToPath(new URL("..", import.meta.url));
 /** The Python of the suites, with the SDK installed. */
 export const PYTHON = `${E2E}.venv/bin/python`;
 
-const DRIVERS = {
-  js: [process.execPath, `${E2E}drivers/service.mjs`],
-  python: [PYTHON, `${E2E}drivers/service.py`],
-};
+const LANGUAGES = { js: [process.execPath, "mjs"], python: [PYTHON, "py"] };
 
 export class Sdk {
   #pending = [];
   #process;
 
-  /** @param {"js" | "python"} language @param {import("./server.mjs").Server} server */
-  constructor(language, server) {
-    const [program, script] = DRIVERS[language];
-    this.#process = spawn(program, [script], {
-      env: { ...process.env, ...server.sdkEnvironment() },
+  /**
+   * @param {"js" | "python"} language
+   * @param {import("./server.mjs").Server} server
+   * @param {string} driver which SDK
+   */
+  constructor(language, server, driver = "service") {
+    const [program, suffix] = LANGUAGES[language];
+    this.#process = spawn(program, [`${E2E}drivers/${driver}.${suffix}`], {
+      env: { ...process.env, ...server.sdkEnvironment(), TIDINGS_URL: server.ready.https },
       stdio: ["pipe", "pipe", "inherit"],
     });
     createInterface({ input: this.#process.stdout }).on("line", (line) => this.#pending.shift()(JSON.parse(line)));
@@ -35,14 +36,28 @@ export class Sdk {
 
   /** The service client of `hub`: its methods are the SDK's own. JavaScript only: `group` picks a group client. */
   hub(hub, group) {
-    const method = (_target, name) => (name === "then" ? undefined : (...args) => this.#call({ hub, group, name, args }));
-    return new Proxy({}, { get: method });
+    return this.#methods({ hub, group });
+  }
+
+  /** One group of operations of a management client, such as `topics`: its methods are the SDK's own. */
+  operations(operations) {
+    return this.#methods({ operations });
+  }
+
+  /** A client of the Communication SDKs, such as `{client: "chat", token}`: its methods are the SDK's own. */
+  client(which) {
+    return this.#methods(which);
   }
 
   /** Ends the process; fails unless it ends well. */
   async close() {
     this.#process.stdin.end();
     assert.equal(await within(PATIENCE_MS, "end of the SDK's process", this.ended), 0);
+  }
+
+  #methods(target) {
+    const method = (_proxy, name) => (name === "then" ? undefined : (...args) => this.#call({ ...target, name, args }));
+    return new Proxy({}, { get: method });
   }
 
   async #call(call) {
