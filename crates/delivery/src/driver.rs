@@ -189,6 +189,7 @@ impl Driver {
     }
 
     fn sweep(&mut self) {
+        self.engine.retry(&mut self.effects);
         for queue in 0..self.engine.queues().len() {
             self.report(queue);
         }
@@ -318,7 +319,7 @@ impl Driver {
 
     fn stop(&mut self) {
         self.deadline = Some(Instant::now() + self.settings.grace);
-        self.engine.stop(self.tools.now(), &mut self.effects);
+        self.engine.stop(&mut self.effects);
     }
 
     fn drop_attempts(&mut self) {
@@ -347,3 +348,9 @@ async fn until(moment: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod simulation;
+
+#[cfg(test)]
+mod tests;

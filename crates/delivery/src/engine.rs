@@ -6,7 +6,8 @@
 //!
 //! Invariants: an item is in one parcel at most; every item that was claimed is settled, and is held
 //! until the store has confirmed that; a target on probation has no attempts and no leases, or one
-//! probe; each target with work has an attempt, a claim, or a timer.
+//! probe; each target with work has an attempt, a claim, or a timer, or
+//! is found by the next sweep.
 
 mod target;
 
@@ -45,9 +46,6 @@ pub(crate) enum Effect {
     Changed { address: Address, change: Change },
 }
 
-/// How long to wait before the store is asked again after it has failed, or had only items whose
-/// order key is taken.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// Items settled in one transaction at most.
 const SETTLED_TOGETHER: usize = 512;
 
@@ -68,7 +66,8 @@ pub(crate) struct Engine {
     held: HashSet<DeliveryId>,
     to_settle: Vec<Settled>,
     settling: bool,
-    settle_again_at: Option<Timestamp>,
+    /// The last settlement failed; the next sweep repeats it.
+    settle_later: bool,
     stopping: bool,
 }
 
@@ -107,8 +106,7 @@ impl Engine {
 
     /// When [`Engine::tick`] has something to do, if nothing else happens.
     pub(crate) fn wake_at(&self) -> Option<Timestamp> {
-        let timer = self.timers.first().map(|(moment, _)| *moment);
-        timer.into_iter().chain(self.settle_again_at).min()
+        self.timers.first().map(|(moment, _)| *moment)
     }
 
     /// Whether nothing is under way and everything is settled.
@@ -144,7 +142,7 @@ impl Engine {
         effects: &mut Vec<Effect>,
     ) {
         self.give_back(address);
-        self.settle(now, effects);
+        self.settle(effects);
         self.advance(address, now, effects);
     }
 
@@ -159,24 +157,22 @@ impl Engine {
         let Some(target) = self.targets.get_mut(address) else { return };
         let limit = target.claiming.take().unwrap_or_default();
         let woken_again = std::mem::take(&mut target.woken_again);
-        match claimed {
-            None => target.has_due(now + PATIENCE),
-            Some(Claimed { mut items, next_due }) => {
-                let may_be_more = woken_again || items.len() >= limit;
-                match next_due {
-                    _ if may_be_more => target.has_due(now),
-                    Some(due_at) if due_at <= now => target.has_due(now + PATIENCE),
-                    Some(due_at) => target.has_due(due_at),
-                    None => {}
-                }
-                // A lease that was lost and won again: the attempt under way stands for both.
-                items.retain(|item| self.held.insert(item.id));
-                target.fill(items);
+        // When the store has failed, the next sweep finds the target again.
+        if let Some(Claimed { mut items, next_due }) = claimed {
+            match next_due {
+                _ if woken_again || items.len() >= limit => target.has_due(now),
+                // What is due and was not leased stands behind its order key: whatever ends that
+                // one wakes the target, or the next sweep does.
+                Some(due_at) if due_at > now => target.has_due(due_at),
+                _ => {}
             }
+            // A lease that was lost and won again: the attempt under way stands for both.
+            items.retain(|item| self.held.insert(item.id));
+            target.fill(items);
         }
         if self.stopping || target.probation.held_until(now).is_some() {
             self.give_back(address);
-            self.settle(now, effects);
+            self.settle(effects);
         }
         self.advance(address, now, effects);
     }
@@ -200,7 +196,7 @@ impl Engine {
             self.to_settle.push(settled(&self.names, &address, item, settlement));
         }
         self.judge(&address, verdict, now, effects);
-        self.settle(now, effects);
+        self.settle(effects);
         self.advance(&address, now, effects);
     }
 
@@ -210,7 +206,7 @@ impl Engine {
         self.landed(&address);
         let give_back = |item| settled(&self.names, &address, item, Settlement::GiveBack);
         self.to_settle.extend(items.into_iter().map(give_back));
-        self.settle(now, effects);
+        self.settle(effects);
         self.advance(&address, now, effects);
     }
 
@@ -225,7 +221,7 @@ impl Engine {
         self.settling = false;
         if !stored {
             self.to_settle.splice(0..0, batch);
-            self.settle_again_at = Some(now + PATIENCE);
+            self.settle_later = true;
             return;
         }
         let mut touched = Vec::new();
@@ -240,18 +236,20 @@ impl Engine {
                 touched.push((Address { queue, target: it.target }, due_at));
             }
         }
-        self.settle(now, effects);
+        self.settle(effects);
         for (address, due_at) in touched {
             self.found(&address, due_at, now, effects);
         }
     }
 
+    /// Repeats what the store has failed to do. To be called now and then, by no clock that can be set.
+    pub(crate) fn retry(&mut self, effects: &mut Vec<Effect>) {
+        self.settle_later = false;
+        self.settle(effects);
+    }
+
     /// Does what is due by the clock.
     pub(crate) fn tick(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        if self.settle_again_at.is_some_and(|moment| moment <= now) {
-            self.settle_again_at = None;
-            self.settle(now, effects);
-        }
         while let Some((moment, address)) = self.timers.first().cloned() {
             if moment > now {
                 break;
@@ -265,14 +263,14 @@ impl Engine {
     }
 
     /// Begins nothing more and gives back what has not begun.
-    pub(crate) fn stop(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+    pub(crate) fn stop(&mut self, effects: &mut Vec<Effect>) {
         self.stopping = true;
         let addresses: Vec<_> = self.targets.keys().cloned().collect();
         for address in addresses {
             self.give_back(&address);
         }
         self.timers.clear();
-        self.settle(now, effects);
+        self.settle(effects);
     }
 
     /// Begins what may begin for one target, and sees to it that it is looked at again.
@@ -284,12 +282,13 @@ impl Engine {
         let allowed = if self.stopping { 0 } else { allowed };
         self.begin(address, (&plan, allowed), now, effects);
         let Some(target) = self.targets.get_mut(address) else { return };
-        if allowed > 0 && target.claiming.is_none() && target.due.is_some_and(|due| due <= now) {
-            if let Some(limit) = target.wanted(&plan, allowed) {
-                target.due = None;
-                target.claiming = Some(limit);
-                effects.push(Effect::Claim { address: address.clone(), limit });
-            }
+        let is_due = target.due.is_some_and(|due| due <= now);
+        if let (true, Some(limit)) =
+            (allowed > 0 && is_due && target.claiming.is_none(), target.wanted(&plan, allowed))
+        {
+            target.due = None;
+            target.claiming = Some(limit);
+            effects.push(Effect::Claim { address: address.clone(), limit });
         }
         self.set_timer(address, now);
     }
@@ -328,7 +327,7 @@ impl Engine {
             let settlement = Settlement::Bury { reason, attempted: None, held, at: now };
             self.to_settle.push(settled(&self.names, address, item, settlement));
         }
-        self.settle(now, effects);
+        self.settle(effects);
     }
 
     /// Puts the target on the list of timers if only time can bring it forward; forgets it if nothing
@@ -398,9 +397,8 @@ impl Engine {
     }
 
     /// Writes down what there is, one transaction at a time: what comes meanwhile shares the next.
-    fn settle(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let patient = self.settle_again_at.is_some_and(|moment| moment > now);
-        if self.settling || patient || self.to_settle.is_empty() {
+    fn settle(&mut self, effects: &mut Vec<Effect>) {
+        if self.settling || self.settle_later || self.to_settle.is_empty() {
             return;
         }
         let count = self.to_settle.len().min(SETTLED_TOGETHER);

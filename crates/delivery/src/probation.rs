@@ -12,8 +12,8 @@ use std::time::Duration;
 pub(crate) struct Probation {
     /// Failures in a row that speak against the target.
     failures: u32,
-    /// Set from the failure that began the probation until a success.
-    until: Option<Timestamp>,
+    /// When it began or was last renewed, and until when; lifted by a success.
+    held: Option<(Timestamp, Timestamp)>,
 }
 
 /// What a verdict changed.
@@ -28,21 +28,21 @@ pub(crate) enum Change {
 impl Probation {
     /// Attempts allowed at a time, of `concurrency`.
     pub(crate) fn allows(&self, concurrency: usize, now: Timestamp) -> usize {
-        match self.until {
-            None => concurrency,
-            Some(until) if until <= now => 1,
-            Some(_) => 0,
+        match (self.held, self.held_until(now)) {
+            (None, _) => concurrency,
+            (Some(_), None) => 1,
+            (Some(_), Some(_)) => 0,
         }
     }
 
-    /// When attempts are allowed again, if they are not.
+    /// When attempts are allowed again, if they are not. A clock that was set back ends the wait.
     pub(crate) fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.until.filter(|until| *until > now)
+        self.held.filter(|(since, until)| *since <= now && now < *until).map(|(_, until)| until)
     }
 
     /// Whether the target is on probation, held or probed.
     pub(crate) fn is_on(&self) -> bool {
-        self.until.is_some()
+        self.held.is_some()
     }
 
     /// Whether there is nothing to remember.
@@ -73,7 +73,7 @@ impl Probation {
             return None;
         }
         let until = now + probation;
-        self.until = Some(until);
+        self.held = Some((now, until));
         Some(Change::Suspended(until))
     }
 }
@@ -120,6 +120,11 @@ mod tests {
         assert_eq!(probation.answered(), Some(Change::Recovered));
         assert!(probation.is_clean());
         assert_eq!(probation.failed(at(60), MINUTE, 2), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_prolong_it() {
+        assert_eq!(suspended().allows(7, at(-5000)), 1);
     }
 
     #[test]

@@ -75,6 +75,13 @@ impl Store {
         Ok(())
     }
 
+    /// The ids of all items in the queue, for tests.
+    #[cfg(test)]
+    pub(crate) async fn ids(&self) -> Vec<DeliveryId> {
+        let rows = self.db.query("SELECT id FROM deliveries", []).await.unwrap();
+        rows.iter().map(|row| row.get(0).unwrap()).collect()
+    }
+
     /// What puts `new` into the queue.
     pub(crate) fn enqueue(new: &NewDelivery, now: Timestamp, time_scale: f64) -> Statement {
         enqueue::statement(new, now, time_scale)
@@ -146,3 +153,6 @@ fn for_ids(head: &'static str, params: &[Val], ids: &[DeliveryId]) -> Vec<Statem
 
 /// Ids in one statement.
 const MAX_LIST: usize = 64;
+
+#[cfg(test)]
+mod tests;
