@@ -98,16 +98,19 @@ impl EventGrid {
         let kept = configured.subscriptions.iter().map(|it| key(&it.scope, &it.name));
         let kept: HashSet<String> = kept.collect();
         let snapshot = self.snapshot();
+        let mut gone = HashSet::new();
         let mut statements = Vec::new();
         for entry in snapshot.topics() {
             let topic = &entry.topic;
             if topic.owned_by_file && !topics.contains(topic.id.key()) {
+                gone.insert(&topic.id);
                 statements.extend(Store::delete_topic(&topic.id));
             }
         }
         for entry in snapshot.subscriptions() {
             let subscription = &entry.subscription;
-            if subscription.owned_by_file && !kept.contains(&*entry.key) {
+            let dropped = subscription.owned_by_file && !kept.contains(&*entry.key);
+            if dropped || gone.contains(&subscription.scope) {
                 statements.push(Store::delete_subscription(subscription));
                 statements.extend(self.cancel_deliveries(&entry.key));
             }

@@ -16,6 +16,7 @@ use crate::filter::Subject;
 use crate::registry::{Snapshot, SubscriptionEntry, TopicEntry};
 use crate::service::{EventGrid, QUEUE};
 use crate::system::SystemEvent;
+use crate::watch::Sighting;
 use wire::ResourceId;
 
 /// When a refused publisher may try again.
@@ -26,7 +27,15 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub struct SystemBatch {
     /// To be written with the state that the events are about.
     pub statements: Vec<Statement>,
+    caused: Caused,
+}
+
+/// What events cause.
+#[derive(Debug, Default)]
+struct Caused {
     deliveries: Vec<NewDelivery>,
+    /// For whoever watches, once it is certain.
+    sightings: Vec<Sighting>,
 }
 
 impl EventGrid {
@@ -38,17 +47,13 @@ impl EventGrid {
     ) -> Result<()> {
         let permit = self.publishing().try_acquire();
         let _permit = permit.map_err(|_| busy())?;
-        let deliveries = self.judged(entry, publication)?;
-        let statements = self.deliveries().enqueue(&deliveries);
-        self.commit(statements, &deliveries).await
+        let caused = self.judged(entry, publication)?;
+        let statements = self.deliveries().enqueue(&caused.deliveries);
+        self.commit(statements, &caused).await
     }
 
     /// What a publication causes, if all of it is in order.
-    fn judged(
-        &self,
-        entry: &TopicEntry,
-        publication: &Publication<'_>,
-    ) -> Result<Vec<NewDelivery>> {
+    fn judged(&self, entry: &TopicEntry, publication: &Publication<'_>) -> Result<Caused> {
         let Some(custom) = entry.topic.custom() else {
             let message =
                 format!("'{}' is a system topic, which nobody publishes to.", entry.topic.id);
@@ -64,7 +69,7 @@ impl EventGrid {
             new_id: &|| uuid::Uuid::new_v4().to_string(),
         };
         let events = accept(publication, &intake)?;
-        Ok(self.deliveries_of(&entry.topic.id, &events))
+        Ok(self.caused_by(&entry.topic.id, &events))
     }
 
     /// The deliveries that events of a resource of this installation cause, to be written by its
@@ -77,13 +82,13 @@ impl EventGrid {
         let topic: Arc<str> = source.as_str().into();
         let events: Vec<Event> =
             events.iter().map(|event| event.to_event(&topic, self.now())).collect();
-        let deliveries = self.deliveries_of(source, &events);
-        SystemBatch { statements: self.deliveries().enqueue(&deliveries), deliveries }
+        let caused = self.caused_by(source, &events);
+        SystemBatch { statements: self.deliveries().enqueue(&caused.deliveries), caused }
     }
 
     /// Says that a transaction with system events is committed, so that they are delivered at once.
     pub fn system_events_stored(&self, batch: &SystemBatch) {
-        self.deliveries().accepted(&batch.deliveries);
+        self.settled(&batch.caused);
     }
 
     /// Whether anybody wants events of a resource now, before filters.
@@ -94,7 +99,7 @@ impl EventGrid {
     /// Publishes system events that belong to no transaction, in the background, from any thread. Where the store
     /// fails or too much is under way, they are lost, with a line in the log.
     pub fn raise(&self, source: &ResourceId, events: &[SystemEvent]) {
-        let SystemBatch { statements, deliveries } = self.system_events(source, events);
+        let SystemBatch { statements, caused } = self.system_events(source, events);
         if statements.is_empty() {
             return;
         }
@@ -109,29 +114,35 @@ impl EventGrid {
         let _runtime = self.runtime().enter();
         self.tasks().spawn("system events", async move {
             let _permit = permit;
-            if let Err(error) = service.commit(statements, &deliveries).await {
+            if let Err(error) = service.commit(statements, &caused).await {
                 tracing::warn!(%error, context = error.operator_context(), "system events are lost");
             }
         });
     }
 
-    async fn commit(&self, statements: Vec<Statement>, deliveries: &[NewDelivery]) -> Result<()> {
-        if statements.is_empty() {
-            return Ok(());
+    async fn commit(&self, statements: Vec<Statement>, caused: &Caused) -> Result<()> {
+        // What nobody wants needs no write.
+        if !statements.is_empty() {
+            let written = self.store().write(statements).await;
+            written.map_err(|error| match error.kind() {
+                ErrorKind::Unavailable => error.retry_after(RETRY_AFTER),
+                _ => error,
+            })?;
         }
-        self.store().write(statements).await.map_err(|error| match error.kind() {
-            ErrorKind::Unavailable => error.retry_after(RETRY_AFTER),
-            _ => error,
-        })?;
-        self.deliveries().accepted(deliveries);
+        self.settled(caused);
         Ok(())
     }
 
+    fn settled(&self, caused: &Caused) {
+        self.watch().published(&caused.sightings);
+        self.deliveries().accepted(&caused.deliveries);
+    }
+
     /// One delivery for each event and each event subscription that wants it.
-    fn deliveries_of(&self, source: &ResourceId, events: &[Event]) -> Vec<NewDelivery> {
+    fn caused_by(&self, source: &ResourceId, events: &[Event]) -> Caused {
         let (now, snapshot) = (self.now(), self.snapshot());
         let active: Vec<_> = snapshot.active(source, now).collect();
-        let mut deliveries = Vec::new();
+        let mut caused = Caused::default();
         for event in events {
             let subject = Subject::new(event);
             let mut payload = None;
@@ -143,11 +154,11 @@ impl EventGrid {
                 let payload = payload.get_or_insert_with(|| event.store()).clone();
                 let delivery = self.delivery(entry, payload);
                 receivers.push((delivery.id, &entry.subscription));
-                deliveries.push(delivery);
+                caused.deliveries.push(delivery);
             }
-            self.watch().published(event, &receivers);
+            caused.sightings.extend(self.watch().sighting(event, &receivers));
         }
-        deliveries
+        caused
     }
 
     fn delivery(&self, entry: &SubscriptionEntry, payload: Vec<u8>) -> NewDelivery {

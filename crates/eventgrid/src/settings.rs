@@ -31,9 +31,6 @@ pub struct Settings {
     pub concurrency: usize,
     /// Failures in a row before a webhook is left alone for a while.
     pub failures_before_probation: u32,
-    /// Multiplies the time to live of events when deliveries are shown; the delivery driver has the
-    /// same factor.
-    pub retry_time_scale: f64,
     /// What is retried, when, and what is given up at once.
     pub rules: Rules,
     /// The folder of dead letters; without one they are kept in the store alone.
@@ -55,7 +52,6 @@ impl Default for Settings {
             attempt_timeout: Duration::from_secs(30),
             concurrency: 16,
             failures_before_probation: 10,
-            retry_time_scale: 1.0,
             rules: Rules::default(),
             dead_letter_folder: None,
         }

@@ -29,6 +29,10 @@ pub struct Watch {
     health: Mutex<HashMap<Box<str>, Health>>,
 }
 
+/// What is told of a published event.
+#[derive(Clone, Debug)]
+pub(crate) struct Sighting(Value);
+
 /// How an event subscription fares since this process started.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -72,23 +76,35 @@ impl Watch {
         self.lock().remove(key);
     }
 
-    /// An event was accepted, with one delivery for each of these.
-    pub(crate) fn published(&self, event: &Event, receivers: &[(DeliveryId, &EventSubscription)]) {
+    /// What would be told of an event with one delivery for each of these; `None` while nobody
+    /// watches.
+    pub(crate) fn sighting(
+        &self,
+        event: &Event,
+        receivers: &[(DeliveryId, &EventSubscription)],
+    ) -> Option<Sighting> {
         if self.lines.receiver_count() == 0 {
-            return;
+            return None;
         }
         let deliveries: Vec<Value> = receivers
             .iter()
             .map(|(id, to)| json!({ "id": id.to_string(), "eventSubscription": to.name }))
             .collect();
-        self.say(json!({
+        Some(Sighting(json!({
             "kind": "published",
             "topic": event.topic(),
             "id": event.id(),
             "eventType": event.event_type(),
             "subject": event.subject(),
             "deliveries": deliveries,
-        }));
+        })))
+    }
+
+    /// Tells of events that are on disk by now.
+    pub(crate) fn published(&self, sightings: &[Sighting]) {
+        for Sighting(line) in sightings {
+            self.say(line.clone());
+        }
     }
 
     fn say(&self, mut line: Value) {

@@ -40,8 +40,8 @@ pub(super) struct Send {
     #[arg(value_name = "TYPE")]
     event_type: String,
     /// Its data, a JSON value, unless --file names it; of a topic with a custom schema, the event
-    #[arg(required_unless_present = "file", conflicts_with = "file")]
-    data: Option<String>,
+    #[arg(value_name = "DATA", required_unless_present = "file", conflicts_with = "file")]
+    content: Option<String>,
     /// Take the data from FILE, - for standard input
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -146,9 +146,10 @@ impl Events {
 
 impl Send {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let Self { event_type, data, file, subject, topic, endpoint, place } = self;
+        let Self { event_type, content, file, subject, topic, endpoint, place } = self;
         let config = place.config()?;
-        let content = file.map_or_else(|| Content::Given(data.unwrap_or_default()), Content::File);
+        let content =
+            file.map_or_else(|| Content::Given(content.unwrap_or_default()), Content::File);
         let endpoint = endpoint.as_deref().map(config::endpoint).transpose()?;
         let event = NewEvent { event_type, subject, content };
         wait_for(async { events::send(&config, &topic, endpoint.as_deref(), &event).await })

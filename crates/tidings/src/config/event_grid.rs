@@ -326,3 +326,6 @@ fn factor(text: Option<&str>) -> Factor {
     // Checked to lie between a millionth and a thousand when it was read.
     Factor { millionths: (number * 1_000_000.0).round() as u64 }
 }
+
+#[cfg(test)]
+mod tests;

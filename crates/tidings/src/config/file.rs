@@ -116,8 +116,8 @@ impl Reader<'_> {
         let deeper =
             SECTIONS.iter().find(|(path, _)| path.contains('.') && table::last(path) == name);
         let help = match (home, deeper, names::nearest(name, table::below(""))) {
-            (Some(key), ..) => format!("{name} belongs below {}", key.heading()),
-            (None, Some((path, _)), _) => format!("write {}", table::heading(path)),
+            (_, Some((path, _)), _) => format!("write {}", table::heading(path)),
+            (Some(key), None, _) => format!("{name} belongs below {}", key.heading()),
             (None, None, Some(near)) => format!("did you mean {near}?"),
             (None, None, None) => {
                 let known: Vec<_> = table::below("").collect();
