@@ -9,9 +9,9 @@ use super::{Owner, Store, for_ids};
 use crate::{DeliveryId, Item};
 
 /// A key's item is left alone while another one of the key is leased or comes before it, which can
-/// only be when transactions ran side by side.
-const CLAIM: &str = "UPDATE deliveries SET state = 1, lease_owner = $1, lease_until = $2 \
-    WHERE state = 0 AND id IN (SELECT d.id FROM deliveries AS d \
+/// only be when transactions ran side by side. The choice is made once, before the update: as a plain
+/// subquery PostgreSQL may repeat it and lease more than asked for.
+const CLAIM: &str = "WITH chosen AS MATERIALIZED (SELECT d.id FROM deliveries AS d \
         WHERE d.queue = $3 AND d.target = $4 AND d.state = 0 AND d.due_at <= $5 \
         AND (d.order_key IS NULL OR NOT (\
             EXISTS (SELECT 1 FROM deliveries AS other WHERE other.queue = d.queue \
@@ -20,6 +20,8 @@ const CLAIM: &str = "UPDATE deliveries SET state = 1, lease_owner = $1, lease_un
                 AND other.target = d.target AND other.order_key = d.order_key \
                 AND other.state = 0 AND other.id < d.id))) \
         ORDER BY d.due_at LIMIT $6 /*postgres: FOR UPDATE SKIP LOCKED*/) \
+    UPDATE deliveries SET state = 1, lease_owner = $1, lease_until = $2 \
+    WHERE state = 0 AND id IN (SELECT id FROM chosen) \
     RETURNING id, order_key, payload, accepted_at, expires_at, attempts, max_attempts, \
         last_outcome, progress";
 

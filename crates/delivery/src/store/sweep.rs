@@ -39,10 +39,11 @@ const KEYS: &str = "WITH RECURSIVE found (id, number) AS (\
     FROM found JOIN deliveries AS d ON d.id = found.id";
 
 /// A lease that ends later than any lease can was taken before the clock was set back.
-const RELEASE: &str = "UPDATE deliveries SET state = 0, lease_owner = NULL, lease_until = NULL \
-    WHERE state = 1 AND id IN (SELECT id FROM deliveries \
+const RELEASE: &str = "WITH chosen AS MATERIALIZED (SELECT id FROM deliveries \
         WHERE state = 1 AND (lease_until <= $1 OR lease_until > $2) LIMIT 500 \
         /*postgres: FOR UPDATE SKIP LOCKED*/) \
+    UPDATE deliveries SET state = 0, lease_owner = NULL, lease_until = NULL \
+    WHERE state = 1 AND id IN (SELECT id FROM chosen) \
     RETURNING queue, target";
 
 /// The slash ends the node's name: `a` does not take what `ab` holds.
