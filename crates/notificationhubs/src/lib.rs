@@ -15,6 +15,7 @@
 
 pub mod credential;
 pub mod entry;
+pub mod fake;
 pub mod installation;
 pub mod notification;
 pub mod push;

@@ -1,3 +1,5 @@
+//! Apple's table of answers.
+
 use OutcomeName::*;
 
 use super::*;

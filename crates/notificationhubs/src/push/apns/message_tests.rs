@@ -1,3 +1,5 @@
+//! Headers, limits and requests of a notification.
+
 use super::super::credential::tests::fields;
 use super::*;
 

@@ -87,6 +87,11 @@ impl FcmCredential {
         &self.project_id
     }
 
+    /// Where Google is.
+    pub fn endpoints(&self) -> &FcmEndpoints {
+        &self.endpoints
+    }
+
     /// The public half of the key, as PKCS#1 DER.
     pub fn public_key(&self) -> &[u8] {
         self.key.public_key().as_ref()
