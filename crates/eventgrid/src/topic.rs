@@ -136,10 +136,11 @@ impl TopicKind {
     pub fn parse(id: &ResourceId, properties: Value) -> Result<Self> {
         let properties = if properties.is_null() { json!({}) } else { properties };
         if id.is_of_type(TOPICS) {
-            let form: CustomForm = serde_json::from_value(properties).map_err(wrong_form)?;
+            let form: CustomForm =
+                serde_json::from_value(properties).map_err(|error| wrong_form(&error))?;
             CustomTopic::of(form).map(Self::Custom)
         } else if id.is_of_type(SYSTEM_TOPICS) {
-            serde_json::from_value(properties).map(Self::System).map_err(wrong_form)
+            serde_json::from_value(properties).map(Self::System).map_err(|error| wrong_form(&error))
         } else {
             let message =
                 format!("'{id}' names no topic: its type is neither {TOPICS} nor {SYSTEM_TOPICS}.");
@@ -296,7 +297,7 @@ fn generate_topic_key() -> Secret {
 }
 
 /// The refusal of a body that has not the form of the service's documents.
-pub(crate) fn wrong_form(error: serde_json::Error) -> Error {
+pub(crate) fn wrong_form(error: &serde_json::Error) -> Error {
     let message = format!("The properties cannot be read: {error}.");
     Error::new(ErrorKind::Invalid, "InvalidRequestContent", message)
 }

@@ -44,7 +44,7 @@ impl EventGrid {
         let entry = Arc::clone(self.snapshot().topic(id)?);
         let mut tags = entry.topic.tags.clone();
         if let Some(changed) = patch.get("tags").filter(|it| !it.is_null()) {
-            tags = serde_json::from_value(changed.clone()).map_err(wrong_form)?;
+            tags = serde_json::from_value(changed.clone()).map_err(|error| wrong_form(&error))?;
         }
         let mut properties = entry.topic.kind.to_json();
         for (name, value) in

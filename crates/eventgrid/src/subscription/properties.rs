@@ -140,12 +140,12 @@ impl Properties {
 
     /// The settings with their secrets, as they are kept; [`Properties::parse`] reads them back.
     pub fn to_json(&self) -> Value {
-        self.json(self.destination.to_json())
+        self.json(&self.destination.to_json())
     }
 
     /// The settings as anybody may see them.
     pub fn shown(&self) -> Value {
-        self.json(self.destination.shown())
+        self.json(&self.destination.shown())
     }
 
     /// Whether events flow no more at `now`.
@@ -153,7 +153,7 @@ impl Properties {
         self.expires.is_some_and(|expires| now >= expires)
     }
 
-    fn json(&self, destination: Value) -> Value {
+    fn json(&self, destination: &Value) -> Value {
         let mut json = json!({
             "destination": destination,
             "filter": self.filter.to_json(),

@@ -66,7 +66,7 @@ pub async fn send(
     let base = base.trim_end_matches('/');
     let data: Value = serde_json::from_slice(&publish::read(&event.content)?)
         .context("the data is not JSON; quote it for the shell: '{\"a\": 1}' or '\"text\"'")?;
-    let (content_type, body) = written(&topic, event, data);
+    let (content_type, body) = written(&topic, event, &data);
     let mut key = HeaderValue::try_from(keys.key1.expose())?;
     key.set_sensitive(true);
     let name = topic.id.name();
@@ -166,7 +166,7 @@ pub async fn redrive(admin: &Admin, choice: &Choice) -> anyhow::Result<()> {
 }
 
 /// An event in the schema of its topic.
-fn written(topic: &Topic, event: &NewEvent, data: Value) -> (&'static str, Value) {
+fn written(topic: &Topic, event: &NewEvent, data: &Value) -> (&'static str, Value) {
     let id = edge::RequestId::random().as_str().to_owned();
     let time = eventgrid::time_text(SystemClock.now());
     let schema = topic.custom().map_or("", |it| it.input_schema.name());

@@ -155,7 +155,7 @@ impl Builder<'_> {
         let (source, input) = self.source(table, sources)?;
         let destination = self.destination(table)?;
         let filter = self.filter(&table.settings);
-        let properties = properties(&table.settings, destination, filter);
+        let properties = properties(&table.settings, &destination, &filter);
         if let Err(error) = Properties::parse(&properties, &input) {
             let help = "`tidings config explain eventgrid.subscription` tells what can be set";
             self.error(&table.place, error.message().trim_end_matches('.').to_owned(), help);
@@ -300,7 +300,7 @@ impl Topic {
     }
 }
 
-fn properties(settings: &Settings, destination: Json, filter: Json) -> Json {
+fn properties(settings: &Settings, destination: &Json, filter: &Json) -> Json {
     let mut properties = json!({
         "destination": destination,
         "filter": filter,

@@ -89,7 +89,8 @@ impl Wired {
         let settings = settings_of(config, listening);
         store.remember_address(ENDPOINT, &settings.base_url).await?;
         let service = EventGrid::open(foundations, settings, configured(config)?).await;
-        let service = service.map_err(explained).context("Event Grid cannot start")?;
+        let service =
+            service.map_err(|error| explained(&error)).context("Event Grid cannot start")?;
         web_pubsub.observe(Arc::new(clients::Clients::new(
             &config.resources,
             service.clone(),
@@ -213,7 +214,7 @@ fn configured_subscription(it: &EventSubscription) -> anyhow::Result<ConfiguredS
 }
 
 /// With what the operator alone may read, since the operator reads this.
-fn explained(error: kernel::Error) -> anyhow::Error {
+fn explained(error: &kernel::Error) -> anyhow::Error {
     match error.operator_context() {
         Some(context) => anyhow::anyhow!("{error} ({context})"),
         None => anyhow::anyhow!("{error}"),
