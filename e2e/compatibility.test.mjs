@@ -5,6 +5,8 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
+import { ChatClient, ChatThreadClient } from "@azure/communication-chat";
+import { CommunicationIdentityClient } from "@azure/communication-identity";
 import { WebPubSubServiceClient } from "@azure/web-pubsub";
 import { WebPubSubClient } from "@azure/web-pubsub-client";
 import { WebPubSubEventHandler } from "@azure/web-pubsub-express";
@@ -51,18 +53,28 @@ test("each row names a test, and each test that is named exists", async () => {
 const methods = (prototype) =>
   Object.getOwnPropertyNames(prototype).filter((name) => name !== "constructor" && !name.startsWith("_"));
 
+/** What the Communication SDKs keep to themselves; at run time it looks like their operations. */
+const PRIVATE = /(Page|All)$|^subscribeToSignalingEvents$|^canPostTypingNotification$/;
+
 test("every operation of the npm packages is on the page", () => {
   const group = new WebPubSubServiceClient("Endpoint=https://localhost;AccessKey=none;", "hub").group("group");
   const classes = [WebPubSubServiceClient.prototype, Object.getPrototypeOf(group), WebPubSubClient.prototype, WebPubSubEventHandler.prototype];
   for (const name of classes.flatMap(methods)) assert.ok(page.includes(`\`${name}\``), name);
+  const communication = [CommunicationIdentityClient.prototype, ChatClient.prototype, ChatThreadClient.prototype];
+  const own = communication.flatMap(methods).filter((name) => !PRIVATE.test(name));
+  for (const name of own) assert.ok(page.includes(`\`${name}\``), name);
 });
 
 test("every operation of the PyPI packages is on the page", async () => {
   const script = `
+from azure.communication.chat import ChatClient, ChatThreadClient
+from azure.communication.identity import CommunicationIdentityClient
 from azure.messaging.webpubsubclient import WebPubSubClient
 from azure.messaging.webpubsubservice import WebPubSubServiceClient
-for client in (WebPubSubClient, WebPubSubServiceClient):
-    print(*(name for name in dir(client) if not name.startswith("_")), sep="\\n")`;
+communication = (CommunicationIdentityClient, ChatClient, ChatThreadClient)
+for client in (WebPubSubClient, WebPubSubServiceClient, *communication):
+    names = (name for name in dir(client) if not name.startswith("_") and name != "thread_id")
+    print(*names, sep="\\n")`;
   const { stdout } = await run(PYTHON, ["-c", script]);
   for (const name of stdout.trim().split("\n")) assert.ok(page.includes(`\`${name}\``), name);
 });
@@ -71,7 +83,7 @@ test("the page names the versions that are installed", async () => {
   const { devDependencies } = JSON.parse(await read("package.json"));
   const older = devDependencies["web-pubsub-client-1.0"].split("@").at(-1);
   assert.ok(page.includes(`\`@azure/web-pubsub-client\` ${devDependencies["@azure/web-pubsub-client"]} and ${older}`));
-  for (const name of ["@azure/web-pubsub", "@azure/web-pubsub-express"]) {
+  for (const name of ["@azure/web-pubsub", "@azure/web-pubsub-express", "@azure/communication-chat", "@azure/communication-identity"]) {
     assert.ok(page.includes(`\`${name}\` ${devDependencies[name]}`), name);
   }
   for (const line of (await read("requirements.in")).trim().split("\n")) {

@@ -78,6 +78,7 @@ export class Server {
   sdkEnvironment() {
     return {
       WEBPUBSUB_CONNECTION_STRING: this.connectionString,
+      COMMUNICATION_CONNECTION_STRING: this.ready.communication?.connectionString,
       NODE_EXTRA_CA_CERTS: this.ready.ca,
       REQUESTS_CA_BUNDLE: this.ready.ca,
     };
