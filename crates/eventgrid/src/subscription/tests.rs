@@ -1,3 +1,5 @@
+//! Settings of event subscriptions: read, shown, patched, refused.
+
 use std::time::Duration;
 
 use super::*;

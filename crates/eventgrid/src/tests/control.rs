@@ -1,3 +1,5 @@
+//! Topics and event subscriptions by calls and by the configuration file.
+
 use kernel::ErrorKind;
 
 use super::webhook::Webhook;

@@ -1,3 +1,5 @@
+//! From an accepted event to a webhook, a hub or the dead letters.
+
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 use delivery::DeadLetters;

@@ -1,3 +1,5 @@
+//! Consent of webhooks, asked over real connections.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::http::StatusCode;

@@ -1,3 +1,5 @@
+//! What people at the server see and do.
+
 use http_body_util::BodyExt as _;
 
 use super::*;

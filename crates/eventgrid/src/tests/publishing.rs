@@ -1,3 +1,5 @@
+//! Who may publish, where, and what is refused.
+
 use axum::http::request::Builder;
 use edge::Scheme;
 use kernel::Secret;

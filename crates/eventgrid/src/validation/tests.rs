@@ -1,3 +1,5 @@
+//! The handshake without a network: requests, answers, what follows.
+
 use super::*;
 
 fn question<'a>(source: &'a ResourceId, schema: DeliverySchema) -> Question<'a> {

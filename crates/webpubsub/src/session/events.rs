@@ -170,3 +170,45 @@ impl fmt::Debug for Sighting {
         out.write_str("Sighting")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Log(Mutex<Vec<String>>);
+
+    impl Presence for Log {
+        fn came(&self) {
+            self.0.lock().unwrap().push("came".to_owned());
+        }
+
+        fn went(&self, reason: &str) {
+            self.0.lock().unwrap().push(reason.to_owned());
+        }
+    }
+
+    #[test]
+    fn presence_is_told_where_nobody_listens_to_events_and_takes_none() {
+        let log = Arc::new(Log::default());
+        let presence = Arc::clone(&log) as Arc<dyn Presence>;
+        let mut events = EventSource::new(None).seen_by(Some(presence));
+        let mut effects = Vec::new();
+        events.opened(&mut effects);
+        let event = UserEvent {
+            name: "order".into(),
+            data: Data::Text("1".into()),
+            metadata: Metadata::default(),
+            reply: Reply::Silence,
+        };
+        assert!(!events.raise(event, &mut effects), "nobody listens to the client's events");
+        events.ended("bye", &mut effects);
+        for effect in effects {
+            let Effect::Raise(raised) = effect else { panic!("only raised things") };
+            raised.raise();
+        }
+        assert_eq!(*log.0.lock().unwrap(), ["came", "bye"]);
+    }
+}

@@ -1,3 +1,5 @@
+//! Event Grid in a configuration: what its keys become, and what is refused.
+
 use std::path::Path;
 
 use super::super::outside::fake::Fake;
