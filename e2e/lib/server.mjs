@@ -27,10 +27,11 @@ export class Server {
   /**
    * Starts the program and waits until its ready file appears.
    *
-   * @param {{data?: string, http?: number, https?: number, flags?: string[]}} options a data folder
-   *   to keep (a temporary one otherwise), ports (free ones otherwise) and further flags
+   * @param {{data?: string, http?: number, https?: number, flags?: string[], env?: object}} options a
+   *   data folder to keep (a temporary one otherwise), ports (free ones otherwise), further flags and
+   *   environment variables
    */
-  static async start({ data, http = 0, https = 0, flags = [] } = {}) {
+  static async start({ data, http = 0, https = 0, flags = [], env = {} } = {}) {
     assert.ok(existsSync(BINARY), `there is no ${BINARY}: run \`cargo build -p tidings\`, or set TIDINGS_BIN`);
     const server = new Server();
     server.folder = await temporaryFolder();
@@ -39,11 +40,9 @@ export class Server {
     server.log = new Lines();
     const appeared = fileAppears(server.folder.path, "ready.json");
     const startedAt = performance.now();
-    server.process = spawn(BINARY, [
-      ...["dev", "--data", server.data, "--ready-file", server.readyFile],
-      ...["--http-port", `${http}`, "--https-port", `${https}`, "--admin-port", "0"],
-      ...flags,
-    ]);
+    const ports = ["--http-port", `${http}`, "--https-port", `${https}`, "--admin-port", "0"];
+    const typed = ["dev", "--data", server.data, "--ready-file", server.readyFile, ...ports, ...flags];
+    server.process = spawn(BINARY, typed, { env: { ...process.env, ...env } });
     server.process.stdout.on("data", (bytes) => server.log.push(bytes));
     server.process.stderr.on("data", (bytes) => server.log.push(bytes));
     server.exited = exitOf(server.process);
@@ -86,6 +85,13 @@ export class Server {
 
   interrupt() {
     this.process.kill("SIGINT");
+  }
+
+  /** Ends it as a crash or an operating system does: at once, and nothing is written any more. */
+  async kill() {
+    this.process.kill("SIGKILL");
+    await within(PATIENCE_MS, "end of a killed server", this.exited);
+    await this.folder.forget();
   }
 
   /** Ctrl-C; fails unless the program drains and exits with 0. */
