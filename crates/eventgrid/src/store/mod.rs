@@ -4,6 +4,9 @@
 //! stored in lower case as keys and as written beside them. Reading is done whole, into the
 //! snapshot that everything else works from; there are few rows.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

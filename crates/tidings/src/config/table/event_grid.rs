@@ -11,8 +11,7 @@ pub(super) const KEYS: &[Key] = &[
         modes: Modes::Both,
         doc: "What every pause between delivery attempts, every probation and every time to \
               live is multiplied by. With 0.001, a day of retries passes in 86 seconds, which \
-              tests can wait for. Of a running server it is a flag: `tidings dev \
-              --retry-time-scale 0.001`.",
+              tests can wait for. In development: `tidings dev --retry-time-scale 0.001`.",
     },
     Key {
         path: "eventgrid.retry_delays_seconds",

@@ -1,0 +1,118 @@
+//! What is stored reads back as the same, on every engine.
+
+use kernel::Timestamp;
+use serde_json::json;
+use storage::testing::TestDb;
+
+use super::*;
+use crate::topic::CustomTopic;
+
+storage::conformance!(
+    topics_read_back_with_their_keys,
+    subscriptions_read_back_in_every_state,
+    a_topic_takes_its_subscriptions_along,
+    a_name_is_taken_once_across_groups,
+    another_master_key_opens_nothing,
+);
+
+async fn store(db: &TestDb) -> Store {
+    Store::open(Db::clone(db), Arc::new(MasterKey::from_bytes(&[7; 32]))).await.unwrap()
+}
+
+fn id(group: &str, name: &str) -> ResourceId {
+    let id = format!("/subscriptions/s/resourceGroups/{group}/providers/Microsoft.EventGrid");
+    ResourceId::parse(&format!("{id}/topics/{name}")).unwrap()
+}
+
+fn topic(group: &str, name: &str) -> Topic {
+    Topic {
+        id: id(group, name),
+        location: "eastus".to_owned(),
+        tags: [("a".to_owned(), "b".to_owned())].into(),
+        kind: TopicKind::Custom(CustomTopic { disable_local_auth: true, ..CustomTopic::default() }),
+        owned_by_file: false,
+        created: Timestamp::from_secs(1_800_000_000),
+        changed: Timestamp::from_secs(1_800_000_001),
+    }
+}
+
+fn subscription(name: &str, state: State) -> EventSubscription {
+    let properties = json!({
+        "destination": { "endpointType": "WebHook",
+            "properties": { "endpointUrl": "https://h.example/?code=hunter2" } },
+        "expirationTimeUtc": "2030-01-31T12:00:00Z",
+    });
+    EventSubscription {
+        scope: id("g", "Orders"),
+        name: name.to_owned(),
+        properties: Properties::read_back(&properties).unwrap(),
+        state,
+        allowed_rate: Some(120),
+        owned_by_file: true,
+        created: Timestamp::from_secs(1),
+        changed: Timestamp::from_secs(2),
+    }
+}
+
+async fn topics_read_back_with_their_keys(db: TestDb) {
+    let store = store(&db).await;
+    let (topic, keys) = (topic("g", "Orders"), TopicKeys::generate());
+    store.write(vec![store.put_topic(&topic, Some(&keys))]).await.unwrap();
+    let [(read, read_keys)] = &store.load().await.unwrap().topics[..] else { panic!("one") };
+    assert_eq!(format!("{read:?}"), format!("{topic:?}"));
+    assert_eq!(read_keys.as_ref(), Some(&keys));
+
+    let changed = Topic { location: "west".to_owned(), ..topic };
+    store.write(vec![store.put_topic(&changed, None)]).await.unwrap();
+    let [(read, read_keys)] = &store.load().await.unwrap().topics[..] else { panic!("one") };
+    assert_eq!((read.location.as_str(), read_keys), ("west", &None));
+}
+
+async fn subscriptions_read_back_in_every_state(db: TestDb) {
+    let store = store(&db).await;
+    let states = [
+        State::Creating { reason: None },
+        State::Creating { reason: Some("503".to_owned()) },
+        State::AwaitingManualAction { code: "c".to_owned(), until: Timestamp::from_secs(9) },
+        State::Succeeded,
+        State::Failed { reason: "late".to_owned() },
+    ];
+    for state in states {
+        let subscription = subscription("Billing", state);
+        store.write(vec![store.put_subscription(&subscription)]).await.unwrap();
+        let [read] = &store.load().await.unwrap().subscriptions[..] else { panic!("one") };
+        assert_eq!(format!("{read:?}"), format!("{subscription:?}"));
+        assert_eq!(read.properties, subscription.properties, "with its secrets");
+    }
+    let sealed = db.query("SELECT properties FROM eventgrid_subscriptions", []).await.unwrap();
+    let sealed: Vec<u8> = sealed[0].get(0).unwrap();
+    assert!(!sealed.windows(7).any(|window| window == b"hunter2"));
+}
+
+async fn a_topic_takes_its_subscriptions_along(db: TestDb) {
+    let store = store(&db).await;
+    let subscription = subscription("Billing", State::Succeeded);
+    let statements =
+        vec![store.put_topic(&topic("g", "Orders"), None), store.put_subscription(&subscription)];
+    store.write(statements).await.unwrap();
+    store.write(Store::delete_topic(&id("G", "ORDERS"))).await.unwrap();
+    let left = store.load().await.unwrap();
+    assert!(left.topics.is_empty() && left.subscriptions.is_empty());
+}
+
+async fn a_name_is_taken_once_across_groups(db: TestDb) {
+    let store = store(&db).await;
+    store.write(vec![store.put_topic(&topic("g", "Orders"), None)]).await.unwrap();
+    let taken = store.write(vec![store.put_topic(&topic("h", "ORDERS"), None)]).await;
+    assert_eq!(taken.unwrap_err().kind(), ErrorKind::Conflict);
+}
+
+async fn another_master_key_opens_nothing(db: TestDb) {
+    let own = store(&db).await;
+    let keys = TopicKeys::generate();
+    own.write(vec![own.put_topic(&topic("g", "Orders"), Some(&keys))]).await.unwrap();
+    let other = Arc::new(MasterKey::from_bytes(&[8; 32]));
+    let other = Store::open(Db::clone(&db), other).await.unwrap();
+    let error = other.load().await.err().unwrap();
+    assert!(error.operator_context().unwrap().contains("sealed with the master key"), "{error:?}");
+}
