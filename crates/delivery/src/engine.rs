@@ -455,3 +455,6 @@ fn settlement(next: Next, verdict: &Verdict, now: Timestamp) -> Settlement {
 fn beginning(text: &str, limit: usize) -> String {
     text[..text.floor_char_boundary(limit)].replace('\0', "")
 }
+
+#[cfg(test)]
+mod tests;

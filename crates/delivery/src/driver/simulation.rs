@@ -24,6 +24,8 @@ use world::{QUEUE, Sink, World};
 
 /// Leases of the simulated nodes.
 const LEASE: Duration = Duration::from_secs(60);
+/// How often they sweep once they are left alone.
+const SWEEP: Duration = Duration::from_secs(15);
 /// Random steps of one history.
 const STEPS: u64 = 120;
 
@@ -212,22 +214,28 @@ impl Simulation {
     /// No more faults: everything must come to its end, the healthy soon.
     async fn settle_down(&mut self) -> Result<(), String> {
         self.world.lock().unwrap().quiet_since = Some(self.clock.now());
-        for _ in 0..1000 {
+        let mut sweep_at = self.clock.now();
+        for _ in 0..2000 {
+            let sweeps = self.clock.now() >= sweep_at;
+            if sweeps {
+                sweep_at = self.clock.now() + SWEEP;
+            }
             for node in &mut self.nodes {
                 node.tick(&self.world)?;
-                node.sweep(&self.world).await?;
+                if sweeps {
+                    node.sweep(&self.world).await?;
+                }
                 while node.has_work() {
                     node.work(&self.world, false).await?;
                 }
             }
-            let left = self.db.query("SELECT 1 FROM deliveries LIMIT 1", []).await;
-            if left.is_ok_and(|rows| rows.is_empty()) && self.nodes.iter().all(Node::is_idle) {
+            if sweeps && self.nodes.iter().all(Node::is_idle) && self.store.ids().await.is_empty() {
                 return self.finish().await;
             }
             let now = self.clock.now();
             let next = self.nodes.iter().filter_map(Node::next_event).min();
-            let pause = next.map_or(Duration::from_secs(20), |moment| moment.since(now));
-            let pause = pause.clamp(Duration::from_micros(1), Duration::from_secs(20));
+            let next = next.map_or(sweep_at, |moment| moment.min(sweep_at));
+            let pause = next.since(now).max(Duration::from_micros(1));
             self.clock.shift(pause.as_micros() as i64);
         }
         Err(format!("something is stuck: {}", self.leftovers().await))
@@ -265,7 +273,7 @@ fn seeds(first: u64) -> std::ops::Range<u64> {
     let number = |name| std::env::var(name).ok().map(|it: String| it.parse::<u64>().unwrap());
     match number("SIMULATION_SEED") {
         Some(seed) => seed..seed + 1,
-        None => first..first + number("SIMULATION_SEEDS").unwrap_or(150),
+        None => first..first + number("SIMULATION_SEEDS").unwrap_or(250),
     }
 }
 
