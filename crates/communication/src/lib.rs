@@ -28,7 +28,7 @@ mod time;
 mod version;
 
 pub use identifier::{IdentifierModel, RawId};
-pub use ports::{Outbox, Ports, Realtime};
+pub use ports::{Outbox, Ports, Realtime, Work};
 pub use resource::{DEFAULT_CLOCK_SKEW, Resource, Resources};
 pub use service::Communication;
 pub use store::MIGRATIONS;

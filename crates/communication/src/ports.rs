@@ -8,14 +8,19 @@ use crate::chat::ChatChange;
 
 /// Durable work that a change causes: events, pushes.
 pub trait Outbox: Send + Sync + 'static {
-    /// The statements that write the work. They are run in the transaction of the change itself, so
-    /// one that fails fails the change. Called before the commit, and again if another change came
-    /// first: it must have no effect of its own. Typing is not stored and never asked about.
-    fn statements(&self, change: &ChatChange) -> Vec<Statement>;
+    /// The work of a change. Called before the commit, and again if another change came first: it must
+    /// have no effect of its own. Typing is not stored and never asked about.
+    fn work(&self, change: &ChatChange) -> Work;
+}
 
-    /// The change is on disk, and so is the work. Called once, in the order of the thread's changes.
-    /// Must not block.
-    fn committed(&self, change: &ChatChange);
+/// What one outbox has to do for one change.
+#[derive(Default)]
+pub struct Work {
+    /// They write the work, in the transaction of the change itself: one that fails fails the change.
+    pub statements: Vec<Statement>,
+    /// Called once when change and work are on disk, in the order of the thread's changes; dropped
+    /// when they are not. Must not block.
+    pub committed: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// Telling those who are connected.
@@ -35,18 +40,27 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// The work of all outboxes.
-    pub(crate) fn statements(&self, change: &ChatChange) -> Vec<Statement> {
-        self.outboxes.iter().flat_map(|outbox| outbox.statements(change)).collect()
+    /// The work of all outboxes, as one.
+    pub(crate) fn work(&self, change: &ChatChange) -> (Vec<Statement>, Committed) {
+        let (mut statements, mut committed) = (Vec::new(), Vec::new());
+        for work in self.outboxes.iter().map(|outbox| outbox.work(change)) {
+            statements.extend(work.statements);
+            committed.extend(work.committed);
+        }
+        (statements, Committed(committed))
     }
 
     /// Tells everybody that a change is on disk.
-    pub(crate) fn committed(&self, change: &Arc<ChatChange>) {
+    pub(crate) fn committed(&self, change: &Arc<ChatChange>, committed: Committed) {
         for realtime in &self.realtime {
             realtime.announce(change);
         }
-        for outbox in &self.outboxes {
-            outbox.committed(change);
+        for call in committed.0 {
+            call();
         }
     }
 }
+
+/// Whom to call when a change is on disk.
+#[derive(Default)]
+pub(crate) struct Committed(Vec<Box<dyn FnOnce() + Send>>);

@@ -1,5 +1,6 @@
 //! A service in memory for the tests of this crate, and the requests that clients would send.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::chat::{Access, Chat, ChatChange, MessageKind, Metadata, NewMessage, N
 use crate::chat::{NewParticipant, Retention};
 use crate::identity::hmac::content_hash;
 use crate::identity::{Caller, Identities, Scopes};
-use crate::ports::{Outbox, Ports, Realtime};
+use crate::ports::{Outbox, Ports, Realtime, Work};
 use crate::{Communication, DEFAULT_CLOCK_SKEW, MIGRATIONS, RawId, Resource, Resources};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_767_366_245);
@@ -43,16 +44,20 @@ impl Realtime for Told {
     }
 }
 
-/// Writes one row for each change, in the change's own transaction.
-pub(crate) struct Work;
+/// Writes one row for each change, in the change's own transaction, and counts those on disk.
+#[derive(Default)]
+pub(crate) struct Rows(Arc<AtomicUsize>);
 
-impl Outbox for Work {
-    fn statements(&self, change: &ChatChange) -> Vec<Statement> {
+impl Outbox for Rows {
+    fn work(&self, change: &ChatChange) -> Work {
         let sql = "INSERT INTO work (transaction_id) VALUES ($1)";
-        vec![Statement::new(sql, vec![(&*change.transaction).into()])]
+        let statements = vec![Statement::new(sql, vec![(&*change.transaction).into()])];
+        let committed = Arc::clone(&self.0);
+        let count = move || {
+            committed.fetch_add(1, Ordering::SeqCst);
+        };
+        Work { statements, committed: Some(Box::new(count)) }
     }
-
-    fn committed(&self, _: &ChatChange) {}
 }
 
 /// A service, and everything around it.
@@ -61,6 +66,8 @@ pub(crate) struct World {
     pub(crate) resource: Arc<Resource>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) told: Arc<Told>,
+    /// How often the outbox was told that its work is on disk.
+    pub(crate) committed: Arc<AtomicUsize>,
     pub(crate) db: Db,
 }
 
@@ -89,11 +96,13 @@ impl World {
             public_endpoint: None,
         });
         let told = Arc::new(Told::default());
-        let ports = Ports { outboxes: vec![Arc::new(Work)], realtime: vec![told.clone()] };
+        let rows = Rows::default();
+        let committed = Arc::clone(&rows.0);
+        let ports = Ports { outboxes: vec![Arc::new(rows)], realtime: vec![told.clone()] };
         let chat = Chat::new(db.clone(), shared, identities.clone(), ports, Tasks::new());
         let resources = Resources::new([Arc::clone(&resource)]);
         let service = Communication::new(resources, identities, chat);
-        Self { service, resource, clock, told, db }
+        Self { service, resource, clock, told, committed, db }
     }
 
     pub(crate) fn clock_now(&self) -> Timestamp {

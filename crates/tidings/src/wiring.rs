@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::communication::Communication;
+use ::communication::{Communication, Ports};
 use ::eventgrid::EventGrid;
 use ::management::Authority;
 use auth::KeyRing;
@@ -102,9 +102,6 @@ pub async fn services(
     let outbound = Outbound::new(AddressPolicy { allow_private, allow }, extra_ca_file.as_deref())?;
     let limits = UpstreamLimits { attempt: config.upstream.timeout, ..UpstreamLimits::default() };
     let upstream = Upstream::new(outbound.clone(), Arc::clone(&clock), tasks.clone(), limits);
-    let ports = ::communication::Ports::default();
-    let communication =
-        communication::Wired::new(config, keys, ports, Arc::clone(&clock), tasks).await?;
     let web_pubsub = WebPubSub::new(known, Backplane::local(gateway), upstream, Arc::clone(&clock));
     let parts = event_grid::Parts {
         store: Arc::clone(keys),
@@ -114,6 +111,9 @@ pub async fn services(
         tasks: tasks.clone(),
     };
     let event_grid = event_grid::Wired::new(config, listening, parts).await?;
+    let ports = Ports { outboxes: vec![event_grid.chat()?], ..Ports::default() };
+    let communication =
+        communication::Wired::new(config, keys, ports, Arc::clone(&clock), tasks).await?;
     let authority = management::authority(config, keys).await?;
     let resource_manager =
         management::management(config, authority.clone(), event_grid.service.clone(), clock);

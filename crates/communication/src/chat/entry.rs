@@ -14,7 +14,7 @@ use kernel::{Result, Timestamp};
 use super::change::{ChangeKind, ChatChange};
 use super::model::{MessageId, Thread};
 use super::store::Loaded;
-use crate::ports::Ports;
+use crate::ports::{Committed, Ports};
 use crate::time;
 
 /// A thread that is in use.
@@ -36,7 +36,7 @@ struct State {
 enum Waiting {
     /// On its way to the disk.
     Undecided,
-    Written(Arc<ChatChange>),
+    Written(Arc<ChatChange>, Committed),
     /// Nothing to tell.
     Failed,
 }
@@ -118,19 +118,16 @@ impl Entry {
 
     fn settle(&self, number: u64, outcome: Waiting) {
         let mut state = self.lock();
-        if let Waiting::Written(change) = &outcome {
+        if let Waiting::Written(change, _) = &outcome {
             state.apply(change);
         }
         let at = usize::try_from(number - state.oldest).expect("the line fits into memory");
         state.line[at] = outcome;
         // Told under the lock, or two threads could tell two changes in the wrong order.
-        while let Some(first) = state.line.front() {
-            match first {
-                Waiting::Undecided => break,
-                Waiting::Written(change) => self.ports.committed(change),
-                Waiting::Failed => {}
+        while !matches!(state.line.front(), None | Some(Waiting::Undecided)) {
+            if let Some(Waiting::Written(change, committed)) = state.line.pop_front() {
+                self.ports.committed(&change, committed);
             }
-            state.line.pop_front();
             state.oldest += 1;
         }
     }
@@ -158,9 +155,9 @@ impl State {
 
 impl Turn {
     /// The change is on disk.
-    pub(super) fn written(mut self, change: Arc<ChatChange>) {
+    pub(super) fn written(mut self, change: Arc<ChatChange>, committed: Committed) {
         self.settled = true;
-        self.entry.settle(self.number, Waiting::Written(change));
+        self.entry.settle(self.number, Waiting::Written(change, committed));
     }
 }
 

@@ -13,6 +13,7 @@ use super::sanitize::sanitize;
 use super::service::{Access, Chat, Decision, busy};
 use super::store;
 use super::threads::MetadataPatch;
+use crate::ports::Committed;
 use crate::time;
 
 /// A message as its sender wants it.
@@ -145,7 +146,7 @@ impl Chat {
         })?;
         // Nothing is stored, but it has its place: typing that is told after the message that it
         // led to would be shown for good.
-        turn.written(Arc::new(change));
+        turn.written(Arc::new(change), Committed::default());
         Ok(())
     }
 
@@ -195,7 +196,7 @@ impl Chat {
                 let kind = rewrite(&mut message, now)?;
                 let statements =
                     vec![store::guard(state), store::update_message(&state.id, &message, was)];
-                let display_name = message.sender_display_name.clone();
+                let display_name = message.sender_display_name;
                 let actor = Some(Actor { id: who.clone(), display_name });
                 let change = change(state, actor, now, kind);
                 Ok(Decision { change, statements, messages: Messages::None })

@@ -181,13 +181,14 @@ impl Chat {
         turn: Turn,
         change: Arc<ChatChange>,
     ) -> Result<Written> {
-        statements.extend(self.0.ports.statements(&change));
+        let (work, committed) = self.0.ports.work(&change);
+        statements.extend(work);
         let (reply, answer) = oneshot::channel();
         let db = self.0.db.clone();
         self.0.tasks.spawn("chat change", async move {
             let written = match db.write(statements).await {
                 Ok(_) => {
-                    turn.written(change);
+                    turn.written(change, committed);
                     Ok(Written::Done)
                 }
                 Err(storage::Error::Constraint(_) | storage::Error::Duplicate(_)) => {

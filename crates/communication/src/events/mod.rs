@@ -15,8 +15,13 @@ use crate::chat::{Actor, ChangeKind, ChatChange, Message, Participant, Thread};
 use crate::identifier::RawId;
 use crate::time;
 
-/// What every event type begins with.
-pub const TYPE_PREFIX: &str = "Microsoft.Communication.";
+/// The full name of an event type.
+macro_rules! full {
+    ($name:literal) => {
+        concat!("Microsoft.Communication.", $name)
+    };
+}
+
 /// The version of the data of all events here.
 pub const DATA_VERSION: &str = "1.0";
 
@@ -24,7 +29,7 @@ pub const DATA_VERSION: &str = "1.0";
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// Such as `Microsoft.Communication.ChatMessageReceived`.
-    pub event_type: String,
+    pub event_type: &'static str,
     /// Thread and people concerned.
     pub subject: String,
     /// When the change happened.
@@ -37,9 +42,9 @@ pub struct Event {
 pub fn of(change: &ChatChange) -> Vec<Event> {
     match &change.kind {
         ChangeKind::Typing | ChangeKind::Read { .. } => Vec::new(),
-        ChangeKind::MessageReceived(message) => messages(change, message, "ChatMessageReceived"),
-        ChangeKind::MessageEdited(message) => messages(change, message, "ChatMessageEdited"),
-        ChangeKind::MessageDeleted(message) => messages(change, message, "ChatMessageDeleted"),
+        ChangeKind::MessageReceived(message) => messages(change, message, RECEIVED_MESSAGE),
+        ChangeKind::MessageEdited(message) => messages(change, message, EDITED_MESSAGE),
+        ChangeKind::MessageDeleted(message) => messages(change, message, DELETED_MESSAGE),
         ChangeKind::ThreadCreated => thread(change, &CREATED),
         ChangeKind::ThreadUpdated => thread(change, &UPDATED),
         ChangeKind::ThreadDeleted => thread(change, &DELETED),
@@ -48,17 +53,27 @@ pub fn of(change: &ChatChange) -> Vec<Event> {
     }
 }
 
+/// The types of the events about a message: for a user, and for the thread.
+type MessageEvent = (&'static str, &'static str);
+
+const RECEIVED_MESSAGE: MessageEvent =
+    (full!("ChatMessageReceived"), full!("ChatMessageReceivedInThread"));
+const EDITED_MESSAGE: MessageEvent =
+    (full!("ChatMessageEdited"), full!("ChatMessageEditedInThread"));
+const DELETED_MESSAGE: MessageEvent =
+    (full!("ChatMessageDeleted"), full!("ChatMessageDeletedInThread"));
+
 /// The fields of an event under construction.
 type Data = Map<String, Value>;
 
-fn messages(change: &ChatChange, message: &Message, event: &str) -> Vec<Event> {
+fn messages(change: &ChatChange, message: &Message, event: MessageEvent) -> Vec<Event> {
     let thread = &change.thread;
     let Some(sender) = &message.sender else { return Vec::new() };
     let in_thread = {
         let mut data = message_data(change, message);
         data.insert("composeTime".to_owned(), time::offset(message.created()).into());
         let subject = format!("thread/{}/sender/{sender}", thread.id);
-        event_of(change, format!("{event}InThread"), subject, data)
+        event_of(change, event.1, subject, data)
     };
     let mut per_user = message_data(change, message);
     per_user.insert("senderId".to_owned(), sender.as_str().into());
@@ -67,7 +82,7 @@ fn messages(change: &ChatChange, message: &Message, event: &str) -> Vec<Event> {
         let mut data = per_user.clone();
         add_recipient(&mut data, &recipient.id);
         let subject = format!("thread/{}/sender/{sender}/recipient/{}", thread.id, recipient.id);
-        event_of(change, event.to_owned(), subject, data)
+        event_of(change, event.0, subject, data)
     });
     recipients.chain([in_thread]).collect()
 }
@@ -111,20 +126,20 @@ struct ThreadEvent {
 }
 
 const CREATED: ThreadEvent = ThreadEvent {
-    per_user: "ChatThreadCreatedWithUser",
-    in_thread: "ChatThreadCreated",
+    per_user: full!("ChatThreadCreatedWithUser"),
+    in_thread: full!("ChatThreadCreated"),
     verb: "createdBy",
     time: None,
 };
 const UPDATED: ThreadEvent = ThreadEvent {
-    per_user: "ChatThreadPropertiesUpdatedPerUser",
-    in_thread: "ChatThreadPropertiesUpdated",
+    per_user: full!("ChatThreadPropertiesUpdatedPerUser"),
+    in_thread: full!("ChatThreadPropertiesUpdated"),
     verb: "editedBy",
     time: Some("editTime"),
 };
 const DELETED: ThreadEvent = ThreadEvent {
-    per_user: "ChatThreadWithUserDeleted",
-    in_thread: "ChatThreadDeleted",
+    per_user: full!("ChatThreadWithUserDeleted"),
+    in_thread: full!("ChatThreadDeleted"),
     verb: "deletedBy",
     time: Some("deleteTime"),
 };
@@ -157,9 +172,9 @@ fn thread(change: &ChatChange, event: &ThreadEvent) -> Vec<Event> {
         let mut data = per_user.clone();
         add_recipient(&mut data, &recipient.id);
         let subject = format!("{subject}/recipient/{}", recipient.id);
-        event_of(change, event.per_user.to_owned(), subject, data)
+        event_of(change, event.per_user, subject, data)
     });
-    let in_thread = event_of(change, event.in_thread.to_owned(), subject.clone(), in_thread);
+    let in_thread = event_of(change, event.in_thread, subject.clone(), in_thread);
     recipients.chain([in_thread]).collect()
 }
 
@@ -176,15 +191,15 @@ struct RosterEvent {
 }
 
 const ADDED: RosterEvent = RosterEvent {
-    per_user: "ChatParticipantAddedToThreadWithUser",
-    in_thread: "ChatThreadParticipantAdded",
+    per_user: full!("ChatParticipantAddedToThreadWithUser"),
+    in_thread: full!("ChatThreadParticipantAdded"),
     person: "participantAdded",
     subject: "participantadded",
     by: "addedByCommunicationIdentifier",
 };
 const REMOVED: RosterEvent = RosterEvent {
-    per_user: "ChatParticipantRemovedFromThreadWithUser",
-    in_thread: "ChatThreadParticipantRemoved",
+    per_user: full!("ChatParticipantRemovedFromThreadWithUser"),
+    in_thread: full!("ChatThreadParticipantRemoved"),
     person: "participantRemoved",
     subject: "participantremoved",
     by: "removedByCommunicationIdentifier",
@@ -205,10 +220,10 @@ fn roster(change: &ChatChange, concerned: &[Participant], event: &RosterEvent) -
             let mut data = data.clone();
             add_recipient(&mut data, &recipient.id);
             let subject = format!("{subject}/recipient/{}", recipient.id);
-            event_of(change, event.per_user.to_owned(), subject, data)
+            event_of(change, event.per_user, subject, data)
         }));
         let subject = format!("thread/{}/{}/{}", thread.id, event.subject, who.id);
-        events.push(event_of(change, event.in_thread.to_owned(), subject, data));
+        events.push(event_of(change, event.in_thread, subject, data));
     }
     events
 }
@@ -258,8 +273,7 @@ fn name(participant: &Participant) -> &str {
     participant.display_name.as_deref().unwrap_or_default()
 }
 
-fn event_of(change: &ChatChange, suffix: String, subject: String, data: Data) -> Event {
-    let event_type = format!("{TYPE_PREFIX}{suffix}");
+fn event_of(change: &ChatChange, event_type: &'static str, subject: String, data: Data) -> Event {
     Event { event_type, subject, time: change.at, data: Value::Object(data) }
 }
 

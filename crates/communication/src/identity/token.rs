@@ -60,7 +60,7 @@ pub(crate) struct Grant<'a> {
 }
 
 /// Why a token does not hold. Rendered into the challenge of a 401.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefusal {
     /// No `Authorization: Bearer`.
     #[error("the request has no user access token; send the header Authorization: Bearer <token>")]

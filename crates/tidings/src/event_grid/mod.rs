@@ -2,14 +2,17 @@
 //! the ports that the services have for one another.
 //!
 //! - `browsers`: events to the clients of a hub
+//! - `chat`: changes in chat, as events
 //! - `clients`: clients of hubs that come and go, as events
 
 mod browsers;
+mod chat;
 mod clients;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::communication::Outbox;
 use ::eventgrid::topic::{TopicKeys, TopicRequest};
 use ::eventgrid::{
     AnyBearer, BearerCheck, Configured, ConfiguredSubscription, ConfiguredTopic, EventGrid,
@@ -101,6 +104,15 @@ impl Wired {
         Ok(Self { service, deliveries })
     }
 
+    /// What chat hands its changes to.
+    ///
+    /// # Errors
+    /// Never: the one resource has a name that can be part of an id.
+    pub fn chat(&self) -> anyhow::Result<Arc<dyn Outbox>> {
+        let source = communication_id(DEVELOPMENT_RESOURCE)?;
+        Ok(Arc::new(chat::Chat::new(source, self.service.clone())))
+    }
+
     /// Endpoint and first key of the topic of development.
     pub fn development_topic(&self) -> Option<(String, Secret)> {
         let id = topic_id(DEVELOPMENT_RESOURCE).ok()?;
@@ -116,6 +128,12 @@ impl Wired {
 /// When the name cannot be part of an id, which no name of a configuration is.
 pub fn topic_id(name: &str) -> anyhow::Result<ResourceId> {
     Ok(ResourceId::parse(&format!("{GROUP}/providers/Microsoft.EventGrid/topics/{name}"))?)
+}
+
+/// The id of a Communication resource, as it stands in the events about its chats.
+fn communication_id(name: &str) -> anyhow::Result<ResourceId> {
+    let id = format!("{GROUP}/providers/Microsoft.Communication/CommunicationServices/{name}");
+    Ok(ResourceId::parse(&id)?)
 }
 
 /// The id of a Web PubSub resource, as it stands in the events about its clients.

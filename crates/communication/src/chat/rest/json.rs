@@ -176,9 +176,8 @@ pub(super) fn receipt(receipt: &Receipt) -> Value {
 
 /// A page: its rows, and the link to the next one.
 pub(super) fn page(value: Vec<Value>, next: Option<String>) -> Value {
-    let mut json = json!({ "value": value });
-    if let Some(next) = next {
-        json["nextLink"] = next.into();
-    }
-    json
+    let mut page = serde_json::Map::new();
+    page.insert("value".to_owned(), Value::Array(value));
+    page.extend(next.map(|next| ("nextLink".to_owned(), next.into())));
+    Value::Object(page)
 }

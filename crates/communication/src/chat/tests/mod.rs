@@ -4,6 +4,7 @@ mod rest;
 mod speed;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use kernel::{ErrorKind, Result, Timestamp};
@@ -53,6 +54,7 @@ async fn a_new_thread_tells_of_its_people_and_topic_and_messages_follow() {
     assert_eq!(kinds, [ChangeKind::ThreadCreated, ChangeKind::MessageReceived(sent)]);
     assert_eq!(told[1].concerned().count(), 2);
     assert_eq!(count(&world, "work").await, 2, "the work is written with the change");
+    assert_eq!(world.committed.load(Ordering::SeqCst), 2, "and its outbox is told");
 }
 
 #[tokio::test]
@@ -393,6 +395,7 @@ async fn an_outbox_that_fails_fails_the_message() {
     assert!(world.chat().send(&alice, &thread, text("x")).await.is_err());
     assert_eq!(contents(&world, &alice, &thread).await, [""; 0]);
     assert_eq!(world.told.take(), Vec::<Arc<ChatChange>>::new());
+    assert_eq!(world.committed.load(Ordering::SeqCst), 1, "the thread's own");
     world.db.execute("CREATE TABLE work (transaction_id TEXT NOT NULL)", []).await.unwrap();
     world.chat().send(&alice, &thread, text("y")).await.unwrap();
     assert_eq!(contents(&world, &alice, &thread).await, ["y"]);
