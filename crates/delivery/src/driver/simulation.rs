@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use kernel::{Clock, Timestamp};
 use storage::Db;
+use storage::testing::TestDb;
 
 use crate::driver::settings::Queue;
 use crate::id::Ids;
@@ -298,6 +299,14 @@ async fn whatever_happens_each_item_is_delivered_or_dead() {
 #[tokio::test]
 async fn whatever_else_happens_each_item_is_delivered_or_dead() {
     histories(1_000_000).await;
+}
+
+storage::conformance!(a_few_histories_end_well_on_every_engine);
+
+async fn a_few_histories_end_well_on_every_engine(db: TestDb) {
+    for seed in 2_000_000..2_000_005 {
+        run(Db::clone(&db), seed).await.unwrap_or_else(|problem| panic!("seed {seed}: {problem}"));
+    }
 }
 
 #[tokio::test]
