@@ -98,7 +98,7 @@ impl EventGrid {
             "queued": counts.queued,
             "inFlight": counts.leased,
             "dead": counts.dead,
-            "health": self.watch().health(&entry.key),
+            "health": self.watch().health(&entry.key).to_json(),
         })
     }
 

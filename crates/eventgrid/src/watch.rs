@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use delivery::{DeliveryId, Event as Step, Observer};
 use kernel::{Clock, Timestamp};
-use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
@@ -34,8 +33,7 @@ pub struct Watch {
 pub(crate) struct Sighting(Value);
 
 /// How an event subscription fares since this process started.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
     /// Deliveries that succeeded.
     pub delivered: u64,
@@ -44,14 +42,33 @@ pub struct Health {
     /// Deliveries that became dead letters.
     pub dead_lettered: u64,
     /// What the last attempt ended with.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_outcome: Option<String>,
     /// When that was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_attempt: Option<String>,
+    pub last_attempt: Option<Timestamp>,
     /// Until when the destination is left alone, if it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub probation_until: Option<String>,
+    pub probation_until: Option<Timestamp>,
+}
+
+impl Health {
+    /// As people are shown it.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "delivered": self.delivered,
+            "retried": self.retried,
+            "deadLettered": self.dead_lettered,
+            "lastOutcome": self.last_outcome,
+            "lastAttempt": self.last_attempt.map(calendar::rfc3339),
+            "probationUntil": self.probation_until.map(calendar::rfc3339),
+        })
+    }
+
+    fn ended(&mut self, outcome: Option<&str>, now: Timestamp) {
+        // Most attempts end like the one before.
+        if self.last_outcome.as_deref() != outcome {
+            self.last_outcome = outcome.map(str::to_owned);
+        }
+        self.last_attempt = Some(now);
+    }
 }
 
 impl Watch {
@@ -113,20 +130,25 @@ impl Watch {
         let _ = self.lines.send(line.to_string().into());
     }
 
-    fn step(&self, target: &str, change: impl FnOnce(&mut Health, &str), line: Value) {
-        let now = calendar::rfc3339(self.clock.now());
+    /// Notes what happened, and tells it if somebody watches.
+    fn step(
+        &self,
+        target: &str,
+        change: impl FnOnce(&mut Health, Timestamp),
+        line: impl FnOnce() -> Value,
+    ) {
         let mut health = self.lock();
         // A name is copied once, at the first step.
         if !health.contains_key(target) {
             health.insert(target.into(), Health::default());
         }
         if let Some(health) = health.get_mut(target) {
-            change(health, &now);
+            change(health, self.clock.now());
         }
         drop(health);
         if self.lines.receiver_count() > 0 {
             let (scope, name) = target.split_once('|').unwrap_or(("", target));
-            let mut line = line;
+            let mut line = line();
             line["eventSubscription"] = name.into();
             line["scope"] = scope.into();
             self.say(line);
@@ -142,47 +164,50 @@ impl Watch {
 impl Observer for Watch {
     fn observe(&self, step: &Step<'_>) {
         match *step {
-            Step::Delivered { queue: QUEUE, target, id, age } => {
-                let succeeded = |health: &mut Health, now: &str| {
+            Step::Delivered { queue: QUEUE, target, id, age } => self.step(
+                target,
+                |health, now| {
                     health.delivered += 1;
-                    health.last_outcome = Some(Outcome::Delivered.name().to_owned());
-                    health.last_attempt = Some(now.to_owned());
-                };
-                let millis = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-                let line =
-                    json!({ "kind": "delivered", "delivery": id.to_string(), "afterMs": millis });
-                self.step(target, succeeded, line);
-            }
-            Step::Retried { queue: QUEUE, target, id, outcome, due_at } => {
-                let failed = |health: &mut Health, now: &str| {
+                    health.ended(Some(Outcome::Delivered.name()), now);
+                },
+                || {
+                    let millis = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+                    json!({ "kind": "delivered", "delivery": id.to_string(), "afterMs": millis })
+                },
+            ),
+            Step::Retried { queue: QUEUE, target, id, outcome, due_at } => self.step(
+                target,
+                |health, now| {
                     health.retried += 1;
-                    health.last_outcome = Some(outcome.to_owned());
-                    health.last_attempt = Some(now.to_owned());
-                };
-                let next = written(due_at);
-                let line = json!({ "kind": "failed", "delivery": id.to_string(),
-                    "outcome": outcome, "nextAttempt": next });
-                self.step(target, failed, line);
-            }
-            Step::Died { queue: QUEUE, target, id, reason, outcome } => {
-                let died = |health: &mut Health, now: &str| {
+                    health.ended(Some(outcome), now);
+                },
+                || {
+                    let next = calendar::rfc3339(due_at);
+                    json!({ "kind": "failed", "delivery": id.to_string(), "outcome": outcome,
+                        "nextAttempt": next })
+                },
+            ),
+            Step::Died { queue: QUEUE, target, id, reason, outcome } => self.step(
+                target,
+                |health, now| {
                     health.dead_lettered += 1;
-                    health.last_outcome = outcome.map(str::to_owned);
-                    health.last_attempt = Some(now.to_owned());
-                };
-                let line = json!({ "kind": "deadLettered", "delivery": id.to_string(),
-                    "reason": reason.as_str(), "outcome": outcome });
-                self.step(target, died, line);
-            }
-            Step::Suspended { queue: QUEUE, target, until } => {
-                let until = written(until);
-                let line = json!({ "kind": "probation", "until": until });
-                self.step(target, |health, _| health.probation_until = Some(until), line);
-            }
-            Step::Recovered { queue: QUEUE, target } => {
-                let line = json!({ "kind": "recovered" });
-                self.step(target, |health, _| health.probation_until = None, line);
-            }
+                    health.ended(outcome, now);
+                },
+                || {
+                    json!({ "kind": "deadLettered", "delivery": id.to_string(),
+                        "reason": reason.as_str(), "outcome": outcome })
+                },
+            ),
+            Step::Suspended { queue: QUEUE, target, until } => self.step(
+                target,
+                |health, _| health.probation_until = Some(until),
+                || json!({ "kind": "probation", "until": calendar::rfc3339(until) }),
+            ),
+            Step::Recovered { queue: QUEUE, target } => self.step(
+                target,
+                |health, _| health.probation_until = None,
+                || json!({ "kind": "recovered" }),
+            ),
             // Accepted is told by the publication, and an attempt by its end.
             Step::Accepted { .. }
             | Step::Attempted { .. }
@@ -193,8 +218,4 @@ impl Observer for Watch {
             | Step::Recovered { .. } => {}
         }
     }
-}
-
-fn written(moment: Timestamp) -> String {
-    calendar::rfc3339(moment)
 }

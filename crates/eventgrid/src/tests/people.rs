@@ -74,6 +74,9 @@ async fn dead_letters_are_listed_with_their_events_and_put_back() {
         (&json!(1), &json!(true))
     );
 
+    let health = &told["value"][0]["health"];
+    assert_eq!((&health["deadLettered"], &health["lastOutcome"]), (&json!(1), &json!("Canceled")));
+
     let (status, _) = ask(&world, redrive(&json!({}))).await;
     assert_eq!(status, 400, "everything has to be asked for");
     let (_, one) = ask(&world, redrive(&json!({ "id": letter["id"] }))).await;
