@@ -175,5 +175,4 @@ fn checked_headers(headers: &HeaderMap, key: &ApnsKey) -> Result<PushType, &'sta
 }
 
 #[cfg(test)]
-#[path = "check_tests.rs"]
 mod tests;

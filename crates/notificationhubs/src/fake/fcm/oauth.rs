@@ -148,5 +148,4 @@ fn check(fake: &FakePush, body: &[u8], own: &str) -> Result<String, &'static str
 }
 
 #[cfg(test)]
-#[path = "oauth_tests.rs"]
 mod tests;

@@ -120,5 +120,4 @@ fn meaning(status: u16, reason: &str) -> (OutcomeName, &'static str) {
 }
 
 #[cfg(test)]
-#[path = "answer_tests.rs"]
 mod tests;

@@ -216,5 +216,4 @@ pub fn is_device_token(handle: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "message_tests.rs"]
 mod tests;
