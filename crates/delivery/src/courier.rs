@@ -10,6 +10,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use storage::Statement;
+
 use crate::store::Held;
 use crate::{DeadLetter, DeliveryId, Item};
 
@@ -104,8 +106,22 @@ impl Lease {
     /// # Errors
     /// [`LeaseLost`].
     pub async fn checkpoint(&self, id: DeliveryId, progress: Vec<u8>) -> Result<(), LeaseLost> {
+        self.checkpoint_with(id, progress, Vec::new()).await
+    }
+
+    /// As [`Lease::checkpoint`], in one transaction with what the service writes about the same
+    /// progress. Those statements hold even when the lease is lost: what they tell has happened.
+    ///
+    /// # Errors
+    /// [`LeaseLost`].
+    pub async fn checkpoint_with(
+        &self,
+        id: DeliveryId,
+        progress: Vec<u8>,
+        with: Vec<Statement>,
+    ) -> Result<(), LeaseLost> {
         match &self.held {
-            Some(held) => held.checkpoint(id, progress).await,
+            Some(held) => held.checkpoint(id, progress, with).await,
             None => Ok(()),
         }
     }

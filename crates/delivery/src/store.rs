@@ -108,13 +108,16 @@ impl Held {
         &self,
         id: DeliveryId,
         progress: Vec<u8>,
+        with: Vec<Statement>,
     ) -> Result<(), LeaseLost> {
         let sql = "UPDATE deliveries SET progress = $1, lease_until = $2 \
                    WHERE id = $3 AND lease_owner = $4";
         let until = self.clock.now() + self.lease;
         let params = storage::vals![progress, until, id, self.owner.name()];
-        match self.store.db.execute(sql, params).await {
-            Ok(outcome) if outcome.affected == 1 => Ok(()),
+        let mut statements = vec![Statement::new(sql, params)];
+        statements.extend(with);
+        match self.store.db.write(statements).await {
+            Ok(outcomes) if outcomes[0].affected == 1 => Ok(()),
             Ok(_) => Err(LeaseLost),
             Err(error) => {
                 tracing::warn!(delivery = %id, %error, "a checkpoint could not be stored");

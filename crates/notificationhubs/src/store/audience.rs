@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use kernel::{Result, Timestamp};
-use storage::{Val, vals};
+use storage::{Row, Val, vals};
 
 use super::{HubKey, Store, row};
 use crate::registration::{Key, RegistrationId};
@@ -19,6 +19,13 @@ use crate::{Handle, Platform};
 
 /// Devices of a tag are counted to here; beyond, two tags are equally common.
 const COUNT_LIMIT: u64 = 200_000;
+
+/// Keys that are looked up together.
+const KEYS_AT_A_TIME: usize = 256;
+
+/// What is read of a registration, as [`recipient`] takes it.
+const COLUMNS: &str = "r.place, r.id, r.platform, r.address, r.p256dh, r.auth, r.installation, \
+                       r.template, r.variables";
 
 /// What a send asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,17 +100,36 @@ impl Store {
         let end = self.page_end(audience, after, candidates.max(1)).await?;
         let (sql, params) = audience.page(after, end.unwrap_or(audience.before), now);
         let rows = self.db.query(sql, params).await?;
-        let recipients = rows.iter().map(|row| {
-            Ok(Recipient {
-                key: Key(row.get(0)?),
-                id: RegistrationId::stored(row.get(1)?),
-                handle: row::handle(row, 2)?,
-                installation: row.get(6)?,
-                template: row.get::<Option<String>>(7)?.map(|it| row::template(&it)).transpose()?,
-                push_variables: row.get(8)?,
-            })
-        });
-        Ok((recipients.collect::<Result<_>>()?, end))
+        Ok((rows.iter().map(recipient).collect::<Result<_>>()?, end))
+    }
+
+    /// The recipients among these, for another attempt; those that are gone are left out.
+    ///
+    /// # Errors
+    /// Errors of the store.
+    pub async fn recipients_at(
+        &self,
+        hub: HubKey,
+        keys: &[Key],
+        now: Timestamp,
+    ) -> Result<Vec<Recipient>> {
+        let mut found = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(KEYS_AT_A_TIME) {
+            let mut params = vals![hub.0, now];
+            let places = keys.iter().map(|key| {
+                params.push(key.0.into());
+                format!("${}", params.len())
+            });
+            let places = places.collect::<Vec<_>>().join(", ");
+            let sql = format!(
+                "SELECT {COLUMNS} FROM push_registrations r
+                 WHERE r.hub = $1 AND r.expires_at > $2 AND r.place IN ({places}) ORDER BY r.place"
+            );
+            for row in &self.db.query(sql, params).await? {
+                found.push(recipient(row)?);
+            }
+        }
+        Ok(found)
     }
 
     /// The key of the last candidate of a page; `None` when no candidate is left behind the page.
@@ -167,10 +193,7 @@ impl Audience {
     /// The statement that finds the recipients between two keys.
     fn page(&self, after: Key, end: Key, now: Timestamp) -> (String, Vec<Val>) {
         let mut params = vals![self.hub.0, after.0, end.0, now, self.platform.is_none()];
-        let mut sql =
-            "SELECT r.place, r.id, r.platform, r.address, r.p256dh, r.auth, r.installation,
-                         r.template, r.variables FROM "
-                .to_owned();
+        let mut sql = format!("SELECT {COLUMNS} FROM ");
         match self.plan.drivers.as_deref() {
             None => sql.push_str(
                 "push_registrations r WHERE r.hub = $1 AND r.place > $2 AND r.place <= $3",
@@ -243,6 +266,17 @@ fn push_filter(sql: &mut String, params: &mut Vec<Val>, node: &Node, of: &str) {
         push_filter(sql, params, node, of);
     }
     sql.push(')');
+}
+
+fn recipient(row: &Row) -> Result<Recipient> {
+    Ok(Recipient {
+        key: Key(row.get(0)?),
+        id: RegistrationId::stored(row.get(1)?),
+        handle: row::handle(row, 2)?,
+        installation: row.get(6)?,
+        template: row.get::<Option<String>>(7)?.map(|it| row::template(&it)).transpose()?,
+        push_variables: row.get(8)?,
+    })
 }
 
 fn bind(params: &mut Vec<Val>, tag: &Tag) -> String {

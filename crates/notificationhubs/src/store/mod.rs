@@ -8,6 +8,8 @@
 //! | `installations` | installations with the registrations that are made from them |
 //! | `audience` | who a send is for, page by page |
 //! | `reports` | notifications with their outcomes, and what push services refused |
+//! | `sends` | notifications on their way: their parts, requests that came twice |
+//! | `namespaces` | what management keeps of namespaces |
 //!
 //! A write that depends on what was read replaces the row that was read: it deletes exactly that
 //! version and inserts the next. When another writer was faster, the insert meets the other's row and
@@ -17,10 +19,12 @@
 mod audience;
 mod hubs;
 mod installations;
+mod namespaces;
 mod registrations;
 mod reports;
 mod row;
 mod schema;
+mod sends;
 #[cfg(test)]
 mod tests;
 
@@ -33,8 +37,10 @@ use crate::registration::KeySource;
 
 pub use audience::{Audience, Recipient, Selection};
 pub use hubs::{Hub, HubChange};
+pub use namespaces::NamespaceRow;
 pub use registrations::{Lifetime, ListPage, MAX_PAGE, Removed};
 pub use reports::{FeedbackEntry, NewNotification};
+pub use sends::Listed;
 
 /// A hub in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -5,7 +5,9 @@ use storage::Migration;
 /// `hub` is a small number, since it stands in every row of the large tables. `place` is the key of a
 /// registration: sends walk through devices in its order. `kind` is 0 for a registration without a
 /// template, 1 for one with. A policy with hub 0 is of the namespace.
-pub(super) const MIGRATIONS: [Migration; 1] = [Migration {
+pub(super) const MIGRATIONS: [Migration; 2] = [DEVICES, SENDS];
+
+const DEVICES: Migration = Migration {
     name: "notification hubs, devices, notifications",
     sql: "CREATE TABLE push_hubs (
             hub INTEGER NOT NULL PRIMARY KEY,
@@ -111,4 +113,26 @@ pub(super) const MIGRATIONS: [Migration; 1] = [Migration {
           );
           CREATE INDEX push_feedback_of_hub ON push_feedback (hub, place);
           CREATE INDEX push_feedback_by_time ON push_feedback (at);",
-}];
+};
+
+/// `parts` of a notification are the deliveries that it still waits for. A request is what a client
+/// may send twice; its answer is the id of the notification.
+const SENDS: Migration = Migration {
+    name: "parts of notifications, requests, namespaces",
+    sql: "ALTER TABLE push_notifications ADD COLUMN parts INTEGER NOT NULL DEFAULT 1;
+          CREATE INDEX push_notifications_of_hub ON push_notifications (hub, enqueued_at);
+          CREATE TABLE push_requests (
+            hub INTEGER NOT NULL,
+            request TEXT NOT NULL,
+            answer TEXT NOT NULL,
+            at INTEGER NOT NULL,
+            PRIMARY KEY (hub, request)
+          );
+          CREATE INDEX push_requests_by_time ON push_requests (at);
+          CREATE TABLE push_namespaces (
+            name TEXT NOT NULL PRIMARY KEY,
+            document TEXT NOT NULL,
+            created INTEGER NOT NULL,
+            changed INTEGER NOT NULL
+          );",
+};

@@ -33,7 +33,7 @@ pub const MAX_NAME_CHARS: usize = 200;
 pub const MAX_RENDERED_BYTES: usize = 64 * 1024;
 
 /// A template as a device writes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TemplateText {
     /// JSON, or XML for the Windows platforms.
     pub body: String,
