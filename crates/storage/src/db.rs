@@ -60,6 +60,14 @@ impl Db {
         Postgres::connect(url, options).await.map(Engine::Postgres).map(Self)
     }
 
+    /// Host, port and database of the PostgreSQL server; none with SQLite.
+    pub fn server(&self) -> Option<&str> {
+        match &self.0 {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(engine) => Some(engine.server()),
+        }
+    }
+
     /// Applies the migrations of `component` that the database lacks, all or none. Processes that do
     /// so at once wait for one another.
     ///

@@ -51,6 +51,10 @@ impl Postgres {
         Ok(Self(Arc::new(Inner { writers, readers, patience: options.patience })))
     }
 
+    pub(crate) fn server(&self) -> &str {
+        self.0.writers.server()
+    }
+
     pub(crate) async fn migrate(
         &self,
         component: &'static str,

@@ -11,9 +11,9 @@ use anyhow::{Context as _, bail};
 use auth::{AccessKeys, KeySlot, generate_key};
 use aws_lc_rs::digest::{SHA256, digest};
 use kernel::Secret;
-use storage::{Db, MasterKey, Migration, Options, vals};
+use storage::{Db, MasterKey, Migration, Options, PostgresOptions, Val, vals};
 
-use crate::config::{Config, Data, Durability, KeySource, Resource};
+use crate::config::{Config, Data, Database, Durability, KeySource, Resource};
 
 const MIGRATIONS: &[Migration] = &[Migration {
     name: "access keys and addresses",
@@ -54,7 +54,7 @@ impl<'a> From<&'a Resource> for Owner<'a> {
     }
 }
 
-/// The store of one data folder.
+/// The store of one server, or of several that share a PostgreSQL database.
 pub struct KeyStore {
     db: Db,
     master: Arc<MasterKey>,
@@ -68,14 +68,7 @@ impl KeyStore {
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let folder = &config.data.folder;
         create_private(folder)?;
-        let options = Options {
-            durability: match config.data.durability {
-                Durability::Full => storage::Durability::Full,
-                Durability::Relaxed => storage::Durability::Relaxed,
-            },
-            ..Options::default()
-        };
-        let db = Db::open(folder.join("tidings.db"), &options)?;
+        let db = database(&config.data).await?;
         db.migrate("keys", MIGRATIONS).await?;
         let master = Arc::new(master_key(&config.data)?);
         Ok(Self { db, master })
@@ -136,7 +129,7 @@ impl KeyStore {
     pub async fn remember_address(&self, resource: &str, endpoint: &str) -> anyhow::Result<()> {
         let sql = "INSERT INTO addresses (resource, endpoint) VALUES ($1, $2)
                    ON CONFLICT (resource) DO UPDATE SET endpoint = excluded.endpoint
-                   WHERE endpoint <> excluded.endpoint";
+                   WHERE addresses.endpoint <> excluded.endpoint";
         self.db.execute(sql, vals![resource, endpoint]).await?;
         Ok(())
     }
@@ -151,7 +144,27 @@ impl KeyStore {
         Ok(rows.first().map(|row| row.get(0)).transpose()?)
     }
 
-    /// A number that changes when another process has written to the store.
+    /// Which engine keeps the rows and, for a server, where it is; never a password.
+    pub fn engine(&self) -> String {
+        match self.db.server() {
+            None => "SQLite".to_owned(),
+            Some(server) => format!("PostgreSQL at {server}"),
+        }
+    }
+
+    /// Whatever keys there are, sealed: the same until one is made or replaced. Costs one small
+    /// reading.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn sealed(&self) -> anyhow::Result<Vec<Vec<Val>>> {
+        let sql = "SELECT resource, slot, sealed FROM access_keys ORDER BY resource, slot";
+        let rows = self.db.query(sql, []).await?;
+        Ok(rows.into_iter().map(storage::Row::into_values).collect())
+    }
+
+    /// A number that changes when another process has written to the store, and perhaps without
+    /// that.
     ///
     /// # Errors
     /// When the store fails.
@@ -185,7 +198,12 @@ impl KeyStore {
         let row = rows.first().context("a key that was just stored is not there")?;
         let sealed: Vec<u8> = row.get(0)?;
         let key = self.master.open(&sealed, &place(owner, slot)).with_context(|| {
-            format!("the stored {} key of '{}' cannot be read", slot_name(slot), owner.name)
+            format!(
+                "the stored {} key of '{}' cannot be read; servers that share a database need the \
+                 same master key, see `tidings config explain data.master_key_file`",
+                slot_name(slot),
+                owner.name
+            )
         })?;
         Ok(Secret::new(String::from_utf8(key).context("a stored key is not text")?))
     }
@@ -208,6 +226,24 @@ fn slot_name(slot: KeySlot) -> &'static str {
         KeySlot::Primary => "primary",
         KeySlot::Secondary => "secondary",
     }
+}
+
+async fn database(data: &Data) -> anyhow::Result<Db> {
+    let durability = match data.durability {
+        Durability::Full => storage::Durability::Full,
+        Durability::Relaxed => storage::Durability::Relaxed,
+    };
+    Ok(match &data.database {
+        Database::File => {
+            let options = Options { durability, ..Options::default() };
+            Db::open(data.folder.join("tidings.db"), &options)?
+        }
+        Database::Postgres { url, extra_ca } => {
+            let extra_ca = extra_ca.clone();
+            let options = PostgresOptions { durability, extra_ca, ..PostgresOptions::default() };
+            Db::connect(url, &options).await?
+        }
+    })
 }
 
 fn master_key(data: &Data) -> anyhow::Result<MasterKey> {
@@ -236,4 +272,61 @@ fn create_private(folder: &Path) -> anyhow::Result<()> {
         let _ = std::fs::write(ignore, "*\n");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use storage::testing::TestDb;
+
+    use super::*;
+
+    storage::conformance!(
+        keys_are_made_once_whoever_comes_first,
+        a_rotated_key_is_seen_by_others_and_changes_what_is_sealed,
+        keys_of_another_master_key_are_refused_with_the_cure,
+        addresses_are_remembered,
+    );
+
+    async fn store(db: &TestDb, master: u8) -> KeyStore {
+        db.migrate("keys", MIGRATIONS).await.unwrap();
+        let master = Arc::new(MasterKey::from_bytes(&[master; 32]));
+        KeyStore { db: db.another_handle().await, master }
+    }
+
+    async fn keys_are_made_once_whoever_comes_first(db: TestDb) {
+        let (one, other) = (store(&db, 7).await, store(&db, 7).await);
+        let both = tokio::join!(one.keys(Owner::MANAGEMENT), other.keys(Owner::MANAGEMENT));
+        let (first, second) = (both.0.unwrap(), both.1.unwrap());
+        assert_eq!(first, second);
+        assert_ne!(first.primary(), first.secondary());
+    }
+
+    async fn a_rotated_key_is_seen_by_others_and_changes_what_is_sealed(db: TestDb) {
+        let (one, other) = (store(&db, 7).await, store(&db, 7).await);
+        let before = one.keys(Owner::MANAGEMENT).await.unwrap();
+        let (sealed, counter) = (one.sealed().await.unwrap(), one.change_counter().await.unwrap());
+        other.remember_address("chat", "http://localhost:1").await.unwrap();
+        assert_eq!(one.sealed().await.unwrap(), sealed, "no key has changed");
+        let fresh = other.rotate(Owner::MANAGEMENT, KeySlot::Primary).await.unwrap();
+        assert_ne!(one.change_counter().await.unwrap(), counter);
+        assert_ne!(one.sealed().await.unwrap(), sealed);
+        let after = one.keys(Owner::MANAGEMENT).await.unwrap();
+        assert_eq!((after.primary(), after.secondary()), (&fresh, before.secondary()));
+    }
+
+    async fn keys_of_another_master_key_are_refused_with_the_cure(db: TestDb) {
+        store(&db, 7).await.keys(Owner::MANAGEMENT).await.unwrap();
+        let refused = store(&db, 8).await.keys(Owner::MANAGEMENT).await.unwrap_err();
+        assert!(format!("{refused:#}").contains("need the same master key"), "{refused:#}");
+    }
+
+    async fn addresses_are_remembered(db: TestDb) {
+        let store = store(&db, 7).await;
+        assert_eq!(store.last_address("chat").await.unwrap(), None);
+        for endpoint in ["http://localhost:1", "http://localhost:2", "http://localhost:2"] {
+            store.remember_address("chat", endpoint).await.unwrap();
+        }
+        let last = store.last_address("chat").await.unwrap();
+        assert_eq!(last.as_deref(), Some("http://localhost:2"));
+    }
 }

@@ -50,7 +50,8 @@ pub async fn run(config: Config, ready_file: Option<PathBuf>) -> anyhow::Result<
         terminal::say(&screen(&server.started, Style::of_stdout(&variables)))?;
     } else {
         let (http, https) = (&server.started.http, server.started.https.as_deref());
-        tracing::info!(http, https, admin = server.started.admin, "serving");
+        let Started { admin, database, .. } = &server.started;
+        tracing::info!(http, https, admin, database, "serving");
     }
     signals.first().await;
     tracing::info!("stopping; connections are told to go away");
@@ -81,7 +82,7 @@ impl Running {
         let services =
             wiring::services(config, listening, &store, gateway.clone(), clock, &tasks).await?;
 
-        let started = started(config, &ports, listening, &services)?;
+        let started = started(config, &ports, listening, &services, store.engine())?;
 
         let ready = Arc::new(AtomicBool::new(true));
         let admin = edge::admin::router(Arc::new(registry), readiness(&ready, &gateway))
@@ -216,6 +217,7 @@ fn started(
     ports: &Ports,
     listening: Listening,
     services: &Services,
+    database: String,
 ) -> anyhow::Result<Started> {
     let data = std::fs::canonicalize(&config.data.folder).context("cannot find the data folder")?;
     let development = config.mode == Mode::Dev;
@@ -232,6 +234,7 @@ fn started(
         admin: admin.http_url(),
         ca: development.then(|| trust::ca_file(&data)),
         data,
+        database,
         console: None,
         webpubsub: first.map(access).transpose()?,
         communication: development.then(|| {
@@ -256,6 +259,7 @@ async fn watch_keys(
 ) {
     let mut interval = tokio::time::interval(KEYS_INTERVAL);
     let mut seen = None;
+    let mut taken_over = None;
     loop {
         interval.tick().await;
         let counter = match store.change_counter().await {
@@ -268,22 +272,42 @@ async fn watch_keys(
         if seen == Some(counter) {
             continue;
         }
-        let mut all_taken_over = true;
-        for resource in &resources {
-            if let Err(error) = resource.reload_keys(&store).await {
-                all_taken_over = false;
-                tracing::warn!(error = format!("{error:#}"), "cannot take over changed keys");
+        // Most of what changes in a busy store is no key.
+        let sealed = match store.sealed().await {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "cannot look for changed keys");
+                continue;
             }
-        }
-        if let Err(error) = communication.reload_keys(&store).await {
-            all_taken_over = false;
-            tracing::warn!(error = format!("{error:#}"), "cannot take over changed keys");
-        }
-        if let Err(error) = management::reload_keys(&authority, &store).await {
-            all_taken_over = false;
-            tracing::warn!(error = format!("{error:#}"), "cannot take over changed keys");
+        };
+        if taken_over.as_ref() == Some(&sealed) {
+            seen = Some(counter);
+            continue;
         }
         // A failure is tried again with the next tick, or a replaced key would stay in force.
-        seen = all_taken_over.then_some(counter);
+        if reload_keys(&store, &resources, &communication, &authority).await {
+            seen = Some(counter);
+            taken_over = Some(sealed);
+        }
     }
+}
+
+/// Reads all keys again; whether it succeeded with each.
+async fn reload_keys(
+    store: &KeyStore,
+    resources: &[Wired],
+    communication: &communication::Wired,
+    authority: &Authority,
+) -> bool {
+    let mut outcomes = Vec::new();
+    for resource in resources {
+        outcomes.push(resource.reload_keys(store).await);
+    }
+    outcomes.push(communication.reload_keys(store).await);
+    outcomes.push(management::reload_keys(authority, store).await);
+    let failures = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
+    for error in failures.clone() {
+        tracing::warn!(error = format!("{error:#}"), "cannot take over changed keys");
+    }
+    failures.count() == 0
 }

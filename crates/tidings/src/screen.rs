@@ -35,7 +35,8 @@ pub fn screen(started: &Started, style: Style) -> String {
     }
     let admin = &started.admin;
     lines.push(paint.row("Admin", &format!("{admin}   /metrics /healthz /readyz")));
-    lines.push(paint.row("Data", &started.data.display().to_string()));
+    let data = format!("{}   {}", started.data.display(), started.database);
+    lines.push(paint.row("Data", &data));
     if let Some(ca) = &started.ca {
         lines.push(paint.row("CA", &ca.display().to_string()));
         let trust = crate::trust::command(&started.data);
@@ -91,6 +92,7 @@ pub(crate) mod tests {
             admin: "http://127.0.0.1:8081".to_owned(),
             ca: Some(PathBuf::from("/app/.tidings/tls/ca.pem")),
             data: PathBuf::from("/app/.tidings"),
+            database: "SQLite".to_owned(),
             console: None,
             webpubsub: Some(ServiceAccess {
                 connection_string: Secret::new(format!(
@@ -125,7 +127,7 @@ pub(crate) mod tests {
 
   Plain HTTP  http://localhost:8080
   Admin       http://127.0.0.1:8081   /metrics /healthz /readyz
-  Data        /app/.tidings
+  Data        /app/.tidings   SQLite
   CA          /app/.tidings/tls/ca.pem
               to trust it, see: tidings trust --data /app/.tidings
 

@@ -17,6 +17,8 @@ pub struct Started {
     pub ca: Option<PathBuf>,
     /// The data folder, absolute.
     pub data: PathBuf,
+    /// Which engine keeps the rows, and where its server is, if it has one.
+    pub database: String,
     /// The console's address, when there is a console.
     pub console: Option<String>,
     /// The Web PubSub resource of development; absent in production, where `tidings

@@ -51,6 +51,16 @@ impl Default for PostgresOptions {
     }
 }
 
+impl PostgresOptions {
+    /// Whether a URL is one that [`crate::Db::connect`] can use, without asking its server.
+    ///
+    /// # Errors
+    /// What is wrong with the URL, without any value of it.
+    pub fn check_url(url: &Secret) -> Result<(), String> {
+        config(url.expose()).map(drop)
+    }
+}
+
 /// A server to connect to.
 pub(super) struct Target {
     pub(super) config: Config,

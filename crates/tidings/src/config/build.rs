@@ -211,7 +211,8 @@ impl<'a> Builder<'a> {
             _ => Durability::Full,
         };
         let master_key = self.secret(settings, &MASTER_KEY);
-        Data { folder: self.data_folder(settings), durability, master_key }
+        let database = self.database(settings);
+        Data { folder: self.data_folder(settings), durability, master_key, database }
     }
 
     pub(super) fn data_folder(&self, settings: &Settings) -> PathBuf {
@@ -220,13 +221,7 @@ impl<'a> Builder<'a> {
     }
 
     fn outbound(&mut self, settings: &Settings) -> Outbound {
-        let path = "outbound.extra_ca_file";
-        let at = settings.place(path);
-        let extra_ca_file = settings.text(path).map(|file| {
-            let pem = self.read(path, file, &at);
-            pem.map(|pem| self.note(certificate::check_chain(&pem), path, file, &at));
-            self.resolve(file, &at)
-        });
+        let extra_ca_file = self.extra_ca(settings, "outbound.extra_ca_file");
         let ranges = settings.list("outbound.allow").iter();
         Outbound {
             allow_private: settings.boolean("outbound.allow_private"),
@@ -235,6 +230,16 @@ impl<'a> Builder<'a> {
                 .collect(),
             extra_ca_file,
         }
+    }
+
+    /// The PEM file of further certificate authorities that the key at `path` names.
+    pub(super) fn extra_ca(&mut self, settings: &Settings, path: &str) -> Option<PathBuf> {
+        let at = settings.place(path);
+        settings.text(path).map(|file| {
+            let pem = self.read(path, file, &at);
+            pem.map(|pem| self.note(certificate::check_chain(&pem), path, file, &at));
+            self.resolve(file, &at)
+        })
     }
 
     fn gateway_bounds(&mut self, settings: &Settings) {

@@ -9,8 +9,8 @@
 //! - `file.rs`, `layers.rs`: the layers, with the place of every value
 //! - `dev_hubs.rs`: what the flags of `tidings dev` say about hubs, as tables of a file
 //! - `dev_topics.rs`: the same for the topic of development and its event subscriptions
-//! - `build.rs`, `resource.rs`, `hub.rs`, `event_grid.rs`, `secrets.rs`, `certificate.rs`: checks that
-//!   need more than one key
+//! - `build.rs`, `database.rs`, `resource.rs`, `hub.rs`, `event_grid.rs`, `secrets.rs`,
+//!   `certificate.rs`: checks that need more than one key
 //! - `model.rs`: the result; `problem.rs`: what is wrong, where, and the cure
 //! - `document.rs`: the table as text for people
 //! - `outside.rs`: files and variables, behind a trait
@@ -19,6 +19,7 @@
 
 mod build;
 mod certificate;
+mod database;
 mod dev_hubs;
 mod dev_topics;
 mod document;
@@ -43,7 +44,7 @@ pub use document::{explain, print};
 pub use layers::Flag;
 pub use model::{
     Communication, Config, DEVELOPMENT_PRIMARY_KEY, DEVELOPMENT_RESOURCE,
-    DEVELOPMENT_SECONDARY_KEY, Data, Durability, EventGrid, EventHandler, EventSource,
+    DEVELOPMENT_SECONDARY_KEY, Data, Database, Durability, EventGrid, EventHandler, EventSource,
     EventSubscription, Factor, Gateway, Hub, KeySource, Log, LogFormat, LogLevel, Mode, Outbound,
     Resource, ResourceKind, Server, Tls, Topic, Upstream,
 };

@@ -68,13 +68,29 @@ pub struct Server {
 /// `[data]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Data {
-    /// Database, generated keys and development CA. May not exist yet, may be relative to the
+    /// SQLite's file, generated keys and development CA. May not exist yet, may be relative to the
     /// working folder.
     pub folder: PathBuf,
     /// What an acknowledged write survives.
     pub durability: Durability,
     /// The secret that encrypts stored keys. [`KeySource::Kept`]: generated, in the data folder.
     pub master_key: KeySource,
+    /// Where rows are kept.
+    pub database: Database,
+}
+
+/// Where rows are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    /// In a SQLite file of the data folder.
+    File,
+    /// In a PostgreSQL database, which several servers may share.
+    Postgres {
+        /// A URL of the right form, perhaps with a password.
+        url: Secret,
+        /// PEM file of further certificate authorities; readable, and PEM, when it was checked.
+        extra_ca: Option<PathBuf>,
+    },
 }
 
 /// What an acknowledged write survives.

@@ -115,6 +115,54 @@ fn a_complete_file_becomes_a_configuration() {
 }
 
 #[test]
+fn a_database_url_comes_from_the_file_a_variable_or_a_file_of_its_own() {
+    const URL: &str = "postgres://me:hunter2@db.example:5433/tidings";
+    let database = |text: &str, outside: &Fake| {
+        let (config, problems) = serve(&format!("{text}{GOOD}"), outside);
+        assert!(!has_errors(&problems), "{}", render(&problems, "t.toml"));
+        config.unwrap().data.database
+    };
+    let given = |url: &str| {
+        let url = kernel::Secret::new(url);
+        Database::Postgres { url, extra_ca: None }
+    };
+    assert_eq!(database("", &Fake::default()), Database::File);
+    let harmless = "postgres://me@db/tidings?sslmode=require";
+    let text = format!("[data]\ndatabase_url = \"{harmless}\"\n");
+    assert_eq!(database(&text, &Fake::default()), given(harmless));
+    let outside = Fake::default().variable("TIDINGS_DATA_DATABASE_URL", URL);
+    assert_eq!(database("", &outside), given(URL));
+    let outside = Fake::default().variable("DATABASE_URL", URL);
+    assert_eq!(database("[data]\ndatabase_url_env = \"DATABASE_URL\"\n", &outside), given(URL));
+    let outside = Fake::default().file("/etc/tidings/db", &format!("{URL}\n"));
+    assert_eq!(database("[data]\ndatabase_url_file = \"db\"\n", &outside), given(URL));
+}
+
+#[test]
+fn a_password_in_the_file_is_refused_and_never_repeated() {
+    for url in [
+        "postgres://me:hunter2@db/tidings",
+        "postgres://me@db/tidings?password=hunter2",
+        "postgres://me:hunter2@db:port/tidings",
+    ] {
+        let text = format!("[data]\ndatabase_url = \"{url}\"\n{GOOD}");
+        let told = errors(&text, &Fake::default());
+        assert!(told.contains("data.database_url holds a password"), "{told}");
+        assert!(told.contains("database_url_file or database_url_env"), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+}
+
+#[test]
+fn development_ignores_a_database_server() {
+    let outside = Fake::default().variable("TIDINGS_DATA_DATABASE_URL", "postgres://db/tidings");
+    let (config, problems) = check_dev(&[], &outside);
+    assert_eq!(config.unwrap().data.database, Database::File);
+    let told = render(&problems, "dev");
+    assert!(told.contains("data.database_url has no effect in development"), "{told}");
+}
+
+#[test]
 fn serve_without_a_certificate_warns_unless_https_was_asked_for() {
     let (config, problems) = serve(GOOD, &Fake::default());
     assert_eq!(config.unwrap().server.https_port, None);
@@ -411,6 +459,24 @@ const FILE_MISTAKES: &[(&str, &[&str])] = &[
     (
         "[data]\nmaster_key = \"x\"\n",
         &["t.toml:2:1: error: data.master_key must not be in the file"],
+    ),
+    (
+        "[data]\ndatabase_url = \"mysql://db/tidings\"\n",
+        &[
+            "t.toml:2:16: error: the database URL in data.database_url cannot be used: it must begin \
+             with postgres://",
+        ],
+    ),
+    (
+        "[data]\ndatabase_url = \"postgres://db/tidings\"\ndatabase_url_env = \"URL\"\n",
+        &["t.toml:2:16: error: both data.database_url and data.database_url_env are given"],
+    ),
+    (
+        "[data]\ndatabase_extra_ca = \"ca.pem\"\n",
+        &[
+            "t.toml:2:21: error: data.database_extra_ca names /etc/tidings/ca.pem, which does not exist",
+            "t.toml:2:21: error: data.database_extra_ca is given, but no database server is",
+        ],
     ),
     ("[data]\nfolder = \"\"\n", &["t.toml:2:10: error: data.folder is empty"]),
     (

@@ -125,7 +125,8 @@ const GENERAL: &[Key] = &[
             serve: Literal::Text("/var/lib/tidings"),
         },
         modes: Modes::Both,
-        doc: "The folder of the database, generated keys and the development CA. Development \
+        doc: "The folder of the database, unless there is a database_url, of generated keys and the \
+              development CA. Development \
               keeps it in the working folder, so that each project and each CI job has its own, \
               sees it, and is rid of it by deleting it.",
     },
@@ -151,6 +152,39 @@ const GENERAL: &[Key] = &[
         preset: Preset::Absent("generated on the first start and kept in the data folder"),
         modes: Modes::Both,
         doc: "The name of an environment variable with that secret, instead of a file.",
+    },
+    Key {
+        path: "data.database_url",
+        kind: Kind::Text,
+        preset: Preset::Absent("SQLite, in a file of the data folder"),
+        modes: Modes::ServeOnly,
+        doc: "The PostgreSQL database to keep everything in, of version 13 or newer: \
+              postgres://user:password@host:port/name, whose user may create tables. Several \
+              servers may share it; they need the same master key. With sslmode=require the \
+              server must prove who it is; sslmode=disable does without TLS. A URL with a password \
+              does not belong into the file: set the variable, or use one of the next two keys.",
+    },
+    Key {
+        path: "data.database_url_file",
+        kind: Kind::Path,
+        preset: Preset::Absent("SQLite, in a file of the data folder"),
+        modes: Modes::ServeOnly,
+        doc: "A file with that URL.",
+    },
+    Key {
+        path: "data.database_url_env",
+        kind: Kind::Variable,
+        preset: Preset::Absent("SQLite, in a file of the data folder"),
+        modes: Modes::ServeOnly,
+        doc: "The name of an environment variable with that URL, such as DATABASE_URL.",
+    },
+    Key {
+        path: "data.database_extra_ca",
+        kind: Kind::Path,
+        preset: Preset::Absent("the authorities that the system trusts"),
+        modes: Modes::ServeOnly,
+        doc: "A PEM file with certificate authorities to trust, besides those of the system, when \
+              the database server shows its certificate.",
     },
     Key {
         path: "tls.certificate",
