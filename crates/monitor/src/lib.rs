@@ -1,0 +1,1 @@
+//! What the program knows about what it did.
