@@ -22,16 +22,19 @@ export async function temporaryFolder() {
   return { path, forget: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** A running `tidings dev`. `ready` is the content of its ready file, `log` everything it wrote. */
+/**
+ * A running `tidings dev`, or `tidings serve` where a configuration is given. `ready` is the content of its
+ * ready file, `log` everything it wrote.
+ */
 export class Server {
   /**
    * Starts the program and waits until its ready file appears.
    *
-   * @param {{data?: string, http?: number, https?: number, flags?: string[], env?: object}} options a
+   * @param {{data?: string, http?: number, https?: number, flags?: string[], env?: object, config?: string}} options a
    *   data folder to keep (a temporary one otherwise), ports (free ones otherwise), further flags and
-   *   environment variables
+   *   environment variables; with `config`, the file for `tidings serve`, only that and `env` count
    */
-  static async start({ data, http = 0, https = 0, flags = [], env = {} } = {}) {
+  static async start({ data, http = 0, https = 0, flags = [], env = {}, config } = {}) {
     assert.ok(existsSync(BINARY), `there is no ${BINARY}: run \`cargo build -p tidings\`, or set TIDINGS_BIN`);
     const server = new Server();
     server.folder = await temporaryFolder();
@@ -41,8 +44,9 @@ export class Server {
     const appeared = fileAppears(server.folder.path, "ready.json");
     const startedAt = performance.now();
     const ports = ["--http-port", `${http}`, "--https-port", `${https}`, "--admin-port", "0"];
-    const typed = ["dev", "--data", server.data, "--ready-file", server.readyFile, ...ports, ...flags];
-    server.process = spawn(BINARY, typed, { env: { ...process.env, ...env } });
+    const dev = ["dev", "--data", server.data, ...ports, ...flags];
+    const typed = config ? ["serve", "--config", config] : dev;
+    server.process = spawn(BINARY, [...typed, "--ready-file", server.readyFile], { env: { ...process.env, ...env } });
     server.process.stdout.on("data", (bytes) => server.log.push(bytes));
     server.process.stderr.on("data", (bytes) => server.log.push(bytes));
     server.exited = exitOf(server.process);
@@ -60,7 +64,7 @@ export class Server {
     }
     server.startedInMs = performance.now() - startedAt;
     server.ready = JSON.parse(await readFile(server.readyFile, "utf8"));
-    server.ca = await readFile(server.ready.ca);
+    server.ca = server.ready.ca && (await readFile(server.ready.ca));
     return server;
   }
 
