@@ -8,7 +8,7 @@
 //! | `entry` | a thread in memory: order of messages, order of telling |
 //! | `store`, `stored` | rows |
 //! | `service` | how a change becomes durable and is told |
-//! | `threads`, `messages`, `reading`, `sweep` | the operations |
+//! | `threads`, `participants`, `messages`, `reading`, `sweep` | the operations |
 //! | `rest` | `/chat/…` |
 //!
 //! Invariants: a change and the work that it causes are one transaction, and nobody is told before it
@@ -19,6 +19,7 @@ mod change;
 mod entry;
 mod messages;
 mod model;
+mod participants;
 mod reading;
 pub(crate) mod rest;
 pub(crate) mod rules;
@@ -37,6 +38,7 @@ pub use messages::{MessagePatch, NewMessage};
 pub use model::{
     Content, Message, MessageId, MessageKind, Metadata, Participant, Retention, Thread,
 };
+pub use participants::{NewParticipant, Refused};
 pub use reading::{Listed, MessagePage, Page, Receipt, ThreadPage};
 pub use service::{Access, Chat};
-pub use threads::{Created, MetadataPatch, NewParticipant, NewThread, Refused, ThreadPatch};
+pub use threads::{Created, MetadataPatch, NewThread, ThreadPatch};

@@ -285,5 +285,4 @@ fn escape(value: &str, out: &mut String) {
 }
 
 #[cfg(test)]
-#[path = "sanitize_tests.rs"]
 mod tests;

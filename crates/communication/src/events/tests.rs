@@ -1,3 +1,5 @@
+//! Every event of every change, against golden lines.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

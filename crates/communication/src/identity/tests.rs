@@ -1,3 +1,5 @@
+//! Identities over their REST calls, and what ends a token.
+
 use std::time::Duration;
 
 use auth::KeySlot;

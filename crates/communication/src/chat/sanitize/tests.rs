@@ -1,3 +1,5 @@
+//! What stays, what goes, and the property that nothing harmful gets through.
+
 use proptest::prelude::*;
 
 use super::*;
