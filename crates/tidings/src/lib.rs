@@ -5,6 +5,7 @@
 //! - [`run`]: the running server; [`wiring`]: how the services meet; [`addresses`]: where they answer
 //! - [`signals`]: Ctrl-C and SIGTERM
 //! - [`keys`], [`key_store`]: access keys and connection strings
+//! - [`node`]: who this process is to others on the same database
 //! - [`communication`]: the Communication Services, over the store
 //! - [`event_grid`]: Event Grid, over the store, the deliveries and Web PubSub
 //! - [`management`]: management calls, over the services
@@ -23,6 +24,7 @@ pub mod key_store;
 pub mod keys;
 pub mod logging;
 pub mod management;
+pub mod node;
 pub mod ready;
 pub mod run;
 pub mod screen;

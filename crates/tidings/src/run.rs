@@ -27,10 +27,13 @@ use crate::{communication, management, ready, trust};
 
 /// How often certificate files are looked at.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
-/// The name under which commands find the admin listener. No resource can have it.
-pub const ADMIN: &str = ":admin";
 /// How often the store is asked whether another process has changed keys.
 const KEYS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The name under which commands find the admin listener of a node. No resource can have it.
+pub fn admin_of(node: &str) -> String {
+    format!(":admin/{node}")
+}
 
 /// Serves until the process is told to stop.
 ///
@@ -87,7 +90,8 @@ impl Running {
         let ready = Arc::new(AtomicBool::new(true));
         let admin = edge::admin::router(Arc::new(registry), readiness(&ready, &gateway))
             .merge(services.event_grid.service.operator_router());
-        store.remember_address(ADMIN, &started.admin).await?;
+        let node = services.event_grid.node.name();
+        store.remember_address(&admin_of(node), &started.admin).await?;
         ports.serve(&tasks, tls.clone(), &services, admin, config.server.drain);
         if let Some(tls) = tls {
             tasks.spawn("certificates", tls.watch(CERTIFICATE_INTERVAL, tasks.token().clone()));

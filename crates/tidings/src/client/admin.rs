@@ -13,7 +13,8 @@ use tokio::net::TcpStream;
 
 use crate::config::Config;
 use crate::key_store::KeyStore;
-use crate::run::ADMIN;
+use crate::node::Node;
+use crate::run::admin_of;
 
 /// An answer that is read whole is no larger than this.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -31,7 +32,11 @@ impl Admin {
     /// When the store cannot be read, or no server has been started on it.
     pub async fn find(config: &Config) -> anyhow::Result<Self> {
         let store = KeyStore::open(config).await?;
-        let address = store.last_address(ADMIN).await?;
+        // Others may share the database; this folder's server is meant.
+        let address = match Node::known(&config.data.folder)? {
+            Some(name) => store.last_address(&admin_of(&name)).await?,
+            None => None,
+        };
         store.close().await;
         let address = address.with_context(|| {
             format!("no server has been started on {} yet", config.data.folder.display())

@@ -31,6 +31,7 @@ use crate::config::{
     self, Config, DEVELOPMENT_RESOURCE, EventSource, EventSubscription, KeySource, Mode,
 };
 use crate::key_store::KeyStore;
+use crate::node::Node;
 
 /// The name under which commands find where topics are published to. No resource can have it.
 pub const ENDPOINT: &str = ":eventgrid";
@@ -46,6 +47,8 @@ pub struct Wired {
     pub service: EventGrid,
     /// The queue.
     pub deliveries: Deliveries,
+    /// Who works on the queue here; nobody else is, as long as deliveries are made.
+    pub node: Arc<Node>,
 }
 
 /// What the service is built over.
@@ -71,7 +74,8 @@ impl Wired {
         let Parts { store, outbound, web_pubsub, clock, tasks } = parts;
         let watch = Watch::new(Arc::clone(&clock));
         let observer = Arc::clone(&watch);
-        let settings = delivery_settings(config);
+        let node = Arc::new(Node::claim(&config.data.folder)?);
+        let settings = delivery_settings(config, &node);
         let deliveries =
             Deliveries::open(store.db().clone(), Arc::clone(&clock), observer, settings).await?;
         let bearer: Arc<dyn BearerCheck> = match config.mode {
@@ -100,8 +104,12 @@ impl Wired {
             clock,
         )));
         let driver = deliveries.driver(vec![service.queue()]);
-        tasks.spawn("deliveries", driver.run(tasks.token().clone()));
-        Ok(Self { service, deliveries })
+        let (stop, held) = (tasks.token().clone(), Arc::clone(&node));
+        tasks.spawn("deliveries", async move {
+            driver.run(stop).await;
+            drop(held);
+        });
+        Ok(Self { service, deliveries, node })
     }
 
     /// What chat hands its changes to.
@@ -142,8 +150,9 @@ fn web_pubsub_id(name: &str) -> anyhow::Result<ResourceId> {
     Ok(ResourceId::parse(&id)?)
 }
 
-fn delivery_settings(config: &Config) -> delivery::Settings {
+fn delivery_settings(config: &Config, node: &Node) -> delivery::Settings {
     delivery::Settings {
+        node: node.name().to_owned(),
         time_scale: config.event_grid.retry_time_scale.as_f64(),
         grace: config.server.drain,
         ..delivery::Settings::default()
