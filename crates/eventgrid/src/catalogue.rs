@@ -50,7 +50,7 @@ impl Catalogue {
             return Err(Error::new(ErrorKind::Conflict, "OwnedByConfiguration", message));
         };
         let keys = keys.regenerated(which);
-        self.store.write(vec![self.store.put_topic(&topic, Some(&keys))]).await?;
+        self.store.change(vec![self.store.put_key(&topic.id, which, &keys)]).await?;
         Ok(keys)
     }
 }

@@ -208,13 +208,11 @@ impl EventGrid {
                         let reason = Some(error.message().to_owned());
                         subscription.state = State::Creating { reason };
                     }
-                    let statement = self.store().put_subscription(&subscription);
+                    let statement = Store::put_state(&subscription);
                     if let Err(error) = self.store_and_refresh(vec![statement]).await {
                         tracing::warn!(%error, "the outcome of a validation was not stored");
                     }
-                    if subscription.state == State::Succeeded {
-                        return;
-                    }
+                    // Whether it took effect, the next look tells: it may have been changed meanwhile.
                 }
             }
             pause = pauses.next().unwrap_or(pause);

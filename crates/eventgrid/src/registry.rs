@@ -37,6 +37,8 @@ pub(crate) struct SubscriptionEntry {
 /// Everything, at one moment.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
+    /// Of the store, when it was read.
+    pub(crate) revision: i64,
     topics: HashMap<Box<str>, Arc<TopicEntry>>,
     custom_by_name: HashMap<Box<str>, Arc<TopicEntry>>,
     subscriptions: HashMap<Arc<str>, Arc<SubscriptionEntry>>,
@@ -65,7 +67,7 @@ impl Snapshot {
         hosts: &HashMap<String, Vec<String>>,
         given: &HashMap<String, TopicKeys>,
     ) -> Self {
-        let mut snapshot = Self::default();
+        let mut snapshot = Self { revision: stored.revision, ..Self::default() };
         for (topic, keys) in stored.topics {
             let key = topic.id.key().to_owned();
             let keys = given.get(&key).cloned().or(keys);

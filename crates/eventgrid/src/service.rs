@@ -110,7 +110,7 @@ impl EventGrid {
 
     /// Carries out statements in one transaction and takes their effect into the snapshot.
     pub(crate) async fn store_and_refresh(&self, statements: Vec<Statement>) -> Result<()> {
-        self.store().write(statements).await?;
+        self.store().change(statements).await?;
         self.refresh().await
     }
 
@@ -120,6 +120,15 @@ impl EventGrid {
         let stored = self.store().load().await?;
         self.0.registry.replace(Snapshot::build(stored, &self.0.hosts, &self.0.given_keys));
         Ok(())
+    }
+
+    /// Reads everything from the store if something else is there by now: a busy store changes all
+    /// the time, its topics and event subscriptions seldom.
+    async fn refresh_if_changed(&self) -> Result<()> {
+        if self.store().revision().await? == self.snapshot().revision {
+            return Ok(());
+        }
+        self.refresh().await
     }
 
     fn start_watching(&self) {
@@ -136,7 +145,7 @@ impl EventGrid {
         loop {
             match self.store().change_counter().await {
                 Ok(counter) if known == Some(counter) => {}
-                Ok(counter) => match self.refresh().await {
+                Ok(counter) => match self.refresh_if_changed().await {
                     Ok(()) => known = Some(counter),
                     Err(error) => {
                         let context = error.operator_context();

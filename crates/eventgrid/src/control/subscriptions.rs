@@ -141,7 +141,7 @@ impl EventGrid {
         }
         let mut subscription = entry.subscription.clone();
         self.validate(&mut subscription).await?;
-        self.store_and_refresh(vec![self.store().put_subscription(&subscription)]).await?;
+        self.store_and_refresh(vec![Store::put_state(&subscription)]).await?;
         Ok(subscription)
     }
 

@@ -133,9 +133,10 @@ impl EventGrid {
             return Err(owned_by_file("key of the topic", id.name()));
         }
         let keys = entry.keys.as_ref().ok_or_else(|| no_keys(id))?.regenerated(which);
-        let statement = self.store().put_topic(&entry.topic, Some(&keys));
+        let statement = self.store().put_key(&entry.topic.id, which, &keys);
         self.store_and_refresh(vec![statement]).await?;
-        Ok(keys)
+        // The other key may have been replaced elsewhere.
+        self.topic_keys(id)
     }
 
     async fn settle_topic(

@@ -2,7 +2,9 @@
 //!
 //! Keys and settings are sealed: URLs of webhooks and delivery attributes hold secrets. Ids are
 //! stored in lower case as keys and as written beside them. Reading is done whole, into the
-//! snapshot that everything else works from; there are few rows.
+//! snapshot that everything else works from; there are few rows. Every change of them begins with the
+//! next revision, whose row lets one change in at a time, whichever process makes it; who has that
+//! revision has nothing to read again.
 
 #[cfg(test)]
 mod tests;
@@ -10,18 +12,19 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kernel::{Error, ErrorKind, Result, Secret};
+use kernel::{Error, ErrorKind, Result, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use storage::{Db, MasterKey, Migration, Row, Statement, vals};
 
 use crate::subscription::{EventSubscription, Properties, State};
-use crate::topic::{Topic, TopicKeys, TopicKind};
+use crate::topic::{Topic, TopicKey, TopicKeys, TopicKind};
 use wire::ResourceId;
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "topics and event subscriptions",
-    sql: "CREATE TABLE eventgrid_topics (
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "topics and event subscriptions",
+        sql: "CREATE TABLE eventgrid_topics (
             id TEXT NOT NULL PRIMARY KEY,
             shown_id TEXT NOT NULL,
             custom_name TEXT UNIQUE,
@@ -48,7 +51,13 @@ const MIGRATIONS: &[Migration] = &[Migration {
             changed INTEGER NOT NULL,
             PRIMARY KEY (scope, name)
           );",
-}];
+    },
+    Migration {
+        name: "a revision of the definitions",
+        sql: "CREATE TABLE eventgrid_revision (number INTEGER NOT NULL);
+          INSERT INTO eventgrid_revision (number) VALUES (0);",
+    },
+];
 
 /// The store of topics and event subscriptions.
 #[derive(Clone)]
@@ -60,6 +69,8 @@ pub(crate) struct Store {
 /// Everything that is stored.
 #[derive(Default)]
 pub(crate) struct Stored {
+    /// Of which at least this is; changes that came while it was read may be in it, too.
+    pub(crate) revision: i64,
     pub(crate) topics: Vec<(Topic, Option<TopicKeys>)>,
     pub(crate) subscriptions: Vec<EventSubscription>,
 }
@@ -81,6 +92,7 @@ impl Store {
 
     /// Reads everything.
     pub(crate) async fn load(&self) -> Result<Stored> {
+        let revision = self.revision().await?;
         let sql = "SELECT shown_id, document, key1, key2, owned_by_file, created, changed
                    FROM eventgrid_topics ORDER BY id";
         let topics = self.db.query(sql, vals![]).await?;
@@ -90,21 +102,35 @@ impl Store {
                    FROM eventgrid_subscriptions ORDER BY scope, name";
         let subscriptions = self.db.query(sql, vals![]).await?;
         let subscriptions = subscriptions.iter().map(|row| self.subscription(row));
-        Ok(Stored { topics, subscriptions: subscriptions.collect::<Result<_>>()? })
+        Ok(Stored { revision, topics, subscriptions: subscriptions.collect::<Result<_>>()? })
     }
 
-    /// A number that changes when another process has written to the database.
+    /// A number that grows with every change of a topic or an event subscription.
+    pub(crate) async fn revision(&self) -> Result<i64> {
+        let rows = self.db.query("SELECT number FROM eventgrid_revision", []).await?;
+        Ok(rows.first().map(|row| row.get(0)).transpose()?.unwrap_or_default())
+    }
+
+    /// A number that changes when another process has written to the database, and perhaps without
+    /// that.
     pub(crate) async fn change_counter(&self) -> Result<i64> {
         Ok(self.db.change_counter().await?)
     }
 
-    /// Carries out statements in one transaction.
+    /// Changes topics and event subscriptions in one transaction.
+    pub(crate) async fn change(&self, statements: Vec<Statement>) -> Result<()> {
+        let next = Statement::new("UPDATE eventgrid_revision SET number = number + 1", []);
+        self.write(std::iter::once(next).chain(statements).collect()).await
+    }
+
+    /// Carries out statements in one transaction that change no topic and no event subscription.
     pub(crate) async fn write(&self, statements: Vec<Statement>) -> Result<()> {
         self.db.write(statements).await?;
         Ok(())
     }
 
-    /// Creates or replaces a topic.
+    /// Creates or replaces a topic. One that has keys keeps them, whatever `keys` are: another process
+    /// may have made them just now. Without `keys`, they go.
     pub(crate) fn put_topic(&self, topic: &Topic, keys: Option<&TopicKeys>) -> Statement {
         let document = TopicDocument {
             location: topic.location.clone(),
@@ -120,9 +146,12 @@ impl Store {
             "INSERT INTO eventgrid_topics
                (id, shown_id, custom_name, document, key1, key2, owned_by_file, created, changed)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-             ON CONFLICT (id) DO UPDATE SET document = excluded.document, key1 = excluded.key1,
-               key2 = excluded.key2, owned_by_file = excluded.owned_by_file,
-               changed = excluded.changed",
+             ON CONFLICT (id) DO UPDATE SET document = excluded.document,
+               key1 = CASE WHEN excluded.key1 IS NOT NULL
+                 THEN COALESCE(eventgrid_topics.key1, excluded.key1) END,
+               key2 = CASE WHEN excluded.key2 IS NOT NULL
+                 THEN COALESCE(eventgrid_topics.key2, excluded.key2) END,
+               owned_by_file = excluded.owned_by_file, changed = excluded.changed",
             vals![
                 topic.id.key(),
                 topic.id.as_str(),
@@ -137,6 +166,17 @@ impl Store {
         )
     }
 
+    /// Replaces one key of a topic.
+    pub(crate) fn put_key(&self, id: &ResourceId, which: TopicKey, keys: &TopicKeys) -> Statement {
+        let (column, key) = match which {
+            TopicKey::First => ("key1", &keys.key1),
+            TopicKey::Second => ("key2", &keys.key2),
+        };
+        let sealed = self.master.seal(key.expose().as_bytes(), &key_place(id, column));
+        let sql = format!("UPDATE eventgrid_topics SET {column} = $2 WHERE id = $1");
+        Statement::new(sql, vals![id.key(), sealed])
+    }
+
     /// Deletes a topic and its event subscriptions.
     pub(crate) fn delete_topic(id: &ResourceId) -> Vec<Statement> {
         vec![
@@ -148,12 +188,7 @@ impl Store {
     /// Creates or replaces an event subscription.
     pub(crate) fn put_subscription(&self, subscription: &EventSubscription) -> Statement {
         let EventSubscription { scope, name, properties, state, .. } = subscription;
-        let (reason, code, until) = match state {
-            State::Creating { reason } => (reason.clone(), None, None),
-            State::AwaitingManualAction { code, until } => (None, Some(code.clone()), Some(*until)),
-            State::Succeeded => (None, None, None),
-            State::Failed { reason } => (Some(reason.clone()), None, None),
-        };
+        let StateColumns { reason, code, until } = StateColumns::of(state);
         let properties = properties.to_json().to_string();
         let sealed = self.master.seal(properties.as_bytes(), &properties_place(scope, name));
         Statement::new(
@@ -178,6 +213,26 @@ impl Store {
                 subscription.allowed_rate.map(i64::from),
                 subscription.owned_by_file,
                 subscription.created,
+                subscription.changed,
+            ],
+        )
+    }
+
+    /// Writes what came of a validation, unless the event subscription was changed or deleted while
+    /// its webhook was asked.
+    pub(crate) fn put_state(subscription: &EventSubscription) -> Statement {
+        let StateColumns { reason, code, until } = StateColumns::of(&subscription.state);
+        Statement::new(
+            "UPDATE eventgrid_subscriptions SET state = $1, reason = $2, code = $3, until = $4,
+               allowed_rate = $5 WHERE scope = $6 AND name = $7 AND changed = $8",
+            vals![
+                subscription.state.as_str(),
+                reason,
+                code,
+                until,
+                subscription.allowed_rate.map(i64::from),
+                subscription.scope.key(),
+                subscription.name.to_ascii_lowercase(),
                 subscription.changed,
             ],
         )
@@ -242,6 +297,25 @@ impl Store {
     fn unseal(&self, sealed: &[u8], place: &str) -> Result<String> {
         let bytes = self.master.open(sealed, place)?;
         String::from_utf8(bytes).map_err(|_| damaged(place, "it is not text"))
+    }
+}
+
+/// What a state has besides its name.
+struct StateColumns {
+    reason: Option<String>,
+    code: Option<String>,
+    until: Option<Timestamp>,
+}
+
+impl StateColumns {
+    fn of(state: &State) -> Self {
+        let (reason, code, until) = match state {
+            State::Creating { reason } => (reason.clone(), None, None),
+            State::AwaitingManualAction { code, until } => (None, Some(code.clone()), Some(*until)),
+            State::Succeeded => (None, None, None),
+            State::Failed { reason } => (Some(reason.clone()), None, None),
+        };
+        Self { reason, code, until }
     }
 }
 

@@ -13,6 +13,9 @@ storage::conformance!(
     a_topic_takes_its_subscriptions_along,
     a_name_is_taken_once_across_groups,
     another_master_key_opens_nothing,
+    the_first_keys_of_a_topic_stay_until_one_is_replaced,
+    a_validation_that_was_overtaken_changes_nothing,
+    the_revision_grows_with_definitions_alone,
 );
 
 async fn store(db: &TestDb) -> Store {
@@ -115,4 +118,50 @@ async fn another_master_key_opens_nothing(db: TestDb) {
     let other = Store::open(Db::clone(&db), other).await.unwrap();
     let error = other.load().await.err().unwrap();
     assert!(error.operator_context().unwrap().contains("sealed with the master key"), "{error:?}");
+}
+
+async fn the_first_keys_of_a_topic_stay_until_one_is_replaced(db: TestDb) {
+    let (one, other) = (store(&db).await, store(&db).await);
+    let topic = topic("g", "Orders");
+    let (first, second) = (TopicKeys::generate(), TopicKeys::generate());
+    one.change(vec![one.put_topic(&topic, Some(&first))]).await.unwrap();
+    other.change(vec![other.put_topic(&topic, Some(&second))]).await.unwrap();
+    let keys = async || one.load().await.unwrap().topics.remove(0).1.unwrap();
+    assert_eq!(keys().await, first);
+
+    // Each replaces one, neither knows of the other.
+    one.change(vec![one.put_key(&topic.id, TopicKey::First, &second)]).await.unwrap();
+    other.change(vec![other.put_key(&topic.id, TopicKey::Second, &second)]).await.unwrap();
+    assert_eq!(keys().await, second);
+}
+
+async fn a_validation_that_was_overtaken_changes_nothing(db: TestDb) {
+    let store = store(&db).await;
+    let asked = subscription("Billing", State::Creating { reason: None });
+    let validated = EventSubscription { state: State::Succeeded, ..asked.clone() };
+    let state = async || store.load().await.unwrap().subscriptions.pop().map(|it| it.state);
+
+    store.change(vec![Store::put_state(&validated)]).await.unwrap();
+    assert_eq!(state().await, None, "it is not made by that");
+    store.change(vec![store.put_subscription(&asked)]).await.unwrap();
+    store.change(vec![Store::put_state(&validated)]).await.unwrap();
+    assert_eq!(state().await, Some(State::Succeeded));
+
+    let later = asked.changed + std::time::Duration::from_micros(1);
+    let edited = EventSubscription { changed: later, ..asked };
+    store.change(vec![store.put_subscription(&edited)]).await.unwrap();
+    store.change(vec![Store::put_state(&validated)]).await.unwrap();
+    assert_eq!(state().await, Some(State::Creating { reason: None }));
+}
+
+async fn the_revision_grows_with_definitions_alone(db: TestDb) {
+    let (one, other) = (store(&db).await, store(&db).await);
+    let before = one.revision().await.unwrap();
+    one.write(vec![Statement::new("DELETE FROM eventgrid_topics WHERE id = 'none'", [])])
+        .await
+        .unwrap();
+    assert_eq!(one.revision().await.unwrap(), before);
+    other.change(vec![other.put_topic(&topic("g", "Orders"), None)]).await.unwrap();
+    assert_eq!(one.revision().await.unwrap(), before + 1);
+    assert_eq!(one.load().await.unwrap().revision, before + 1);
 }

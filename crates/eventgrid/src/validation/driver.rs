@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{Answer, Conclusion, Handshake, Question, Step, deletion_notice};
 use crate::registry::SubscriptionEntry;
 use crate::service::EventGrid;
+use crate::store::Store;
 use crate::subscription::{Destination, EventSubscription, State, WebHook};
 
 /// An answer to a handshake is small.
@@ -91,7 +92,7 @@ impl EventGrid {
         let Some(entry) = waiting else { return Ok(false) };
         let mut subscription = entry.subscription.clone();
         subscription.state = State::Succeeded;
-        self.store_and_refresh(vec![self.store().put_subscription(&subscription)]).await?;
+        self.store_and_refresh(vec![Store::put_state(&subscription)]).await?;
         Ok(true)
     }
 
