@@ -17,6 +17,7 @@ use super::admin::Admin;
 use super::publish::{self, Content};
 use crate::config::{Config, Mode};
 use crate::keys::{self, TopicAccess};
+use crate::signals::Signals;
 use crate::{terminal, trust};
 
 const LIMITS: Limits = Limits {
@@ -88,25 +89,28 @@ pub async fn send(
     Ok(())
 }
 
-/// Prints the live tail until it ends.
+/// Prints the live tail until Ctrl-C.
 ///
 /// # Errors
 /// When the server does not answer, or goes.
 pub async fn tail(admin: &Admin, as_json: bool) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
     terminal::complain("listening; Ctrl-C ends it\n");
     let mut unfinished = Vec::new();
-    admin
-        .follow("/eventgrid/tail", |piece| {
-            unfinished.extend_from_slice(piece);
-            while let Some(end) = unfinished.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = unfinished.drain(..=end).collect();
-                let text = String::from_utf8_lossy(&line);
-                let said = serde_json::from_str::<Value>(&text).ok().filter(|_| !as_json);
-                terminal::say(&said.map_or(text.into_owned(), |line| tail_line(&line)))?;
-            }
-            Ok(())
-        })
-        .await
+    let told = admin.follow("/eventgrid/tail", |piece| {
+        unfinished.extend_from_slice(piece);
+        while let Some(end) = unfinished.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = unfinished.drain(..=end).collect();
+            let text = String::from_utf8_lossy(&line);
+            let said = serde_json::from_str::<Value>(&text).ok().filter(|_| !as_json);
+            terminal::say(&said.map_or(text.into_owned(), |line| tail_line(&line)))?;
+        }
+        Ok(())
+    });
+    tokio::select! {
+        ended = told => ended,
+        () = signals.first() => Ok(()),
+    }
 }
 
 /// Prints event subscriptions.
