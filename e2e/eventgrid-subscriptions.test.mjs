@@ -2,7 +2,7 @@
 // in which form, and when it ends. Webhooks here listen with node:http.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { EventGridDeserializer } from "@azure/eventgrid";
+import { EventGridDeserializer, isSystemEvent } from "@azure/eventgrid";
 import { WebPubSubServiceClient } from "@azure/web-pubsub";
 import { eventually } from "./lib/deadline.mjs";
 import { EventGrid, WEB_PUBSUB, cloudEvent, eventGridEvent, fresh } from "./lib/eventgrid.mjs";
@@ -58,6 +58,7 @@ test("a webhook that returns the code of the validation event gets events from t
     [body.length, event.eventType, event.topic],
     [1, "Microsoft.EventGrid.SubscriptionValidationEvent", topic.id],
   );
+  assert.ok(isSystemEvent("Microsoft.EventGrid.SubscriptionValidationEvent", event));
   assert.equal(await state(name), "Succeeded");
   const sent = eventGridEvent();
   await grid.publisher(topic).send([sent]);

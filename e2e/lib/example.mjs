@@ -1,4 +1,4 @@
-// The example app, started as its README says: a connection string and a CA in the environment.
+// The example apps, started as their READMEs say.
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { once } from "node:events";
@@ -10,12 +10,18 @@ const EXAMPLES = fileURLToPath(new URL("../../examples/", import.meta.url));
 /** The Python script that broadcasts. */
 export const PYTHON_EXAMPLE = `${EXAMPLES}broadcast-python/broadcast.py`;
 
-/** Starts `examples/broadcast-node` against `server`; `url` is where its page is. */
-export async function startBroadcastApp(server) {
+/** Starts `examples/broadcast-node` against `server`: a connection string and a CA in the environment. */
+export const startBroadcastApp = (server) => start("broadcast-node", server.sdkEnvironment());
+
+/** Starts `examples/webhook-node`. */
+export const startWebhookApp = () => start("webhook-node", {});
+
+/** Starts an app of Node; `url` is the first address that it prints. */
+async function start(name, environment) {
   const log = new Lines();
   const app = spawn(process.execPath, ["server.mjs"], {
-    cwd: `${EXAMPLES}broadcast-node`,
-    env: { ...process.env, ...server.sdkEnvironment(), PORT: "0" },
+    cwd: `${EXAMPLES}${name}`,
+    env: { ...process.env, ...environment, PORT: "0" },
   });
   app.stdout.on("data", (bytes) => log.push(bytes));
   app.stderr.on("data", (bytes) => log.push(bytes));
