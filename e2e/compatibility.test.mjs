@@ -5,8 +5,10 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
+import { EventGridManagementClient } from "@azure/arm-eventgrid";
 import { ChatClient, ChatThreadClient } from "@azure/communication-chat";
 import { CommunicationIdentityClient } from "@azure/communication-identity";
+import { EventGridDeserializer, EventGridPublisherClient } from "@azure/eventgrid";
 import { WebPubSubServiceClient } from "@azure/web-pubsub";
 import { WebPubSubClient } from "@azure/web-pubsub-client";
 import { WebPubSubEventHandler } from "@azure/web-pubsub-express";
@@ -63,16 +65,41 @@ test("every operation of the npm packages is on the page", () => {
   const communication = [CommunicationIdentityClient.prototype, ChatClient.prototype, ChatThreadClient.prototype];
   const own = communication.flatMap(methods).filter((name) => !PRIVATE.test(name));
   for (const name of own) assert.ok(page.includes(`\`${name}\``), name);
+  const eventGrid = [EventGridPublisherClient.prototype, EventGridDeserializer.prototype].flatMap(methods);
+  for (const name of eventGrid) assert.ok(page.includes(`\`${name}\``), name);
+});
+
+/** The groups of operations for Event Grid that are served, as JavaScript and Python name them. */
+const MANAGED = ["topics", "eventSubscriptions", "topicEventSubscriptions", "systemTopics", "systemTopicEventSubscriptions", "extensionTopics", "topicTypes", "operations"];
+const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+test("every operation of the management packages is on the page", async () => {
+  const client = new EventGridManagementClient({ getToken: async () => null }, "any");
+  for (const group of MANAGED) {
+    const operations = methods(Object.getPrototypeOf(client[group])).filter((name) => !/Paging(Page|All)$/.test(name));
+    // A caller waits for what begins, or takes it as it is.
+    const told = operations.map((name) => (operations.includes(`${name}AndWait`) ? `${name}AndWait` : name));
+    for (const name of [group, ...told]) assert.ok(page.includes(`\`${name}\``), `${group}: ${name}`);
+  }
+  const script = `
+from azure.mgmt.eventgrid import EventGridManagementClient
+client = EventGridManagementClient(type("", (), {"get_token": None})(), "any")
+for group in ${JSON.stringify(MANAGED.map(snake))}:
+    print(group, *(name for name in dir(getattr(client, group)) if name[0] != "_" and name != "models"), sep="\\n")`;
+  const { stdout } = await run(PYTHON, ["-c", script]);
+  for (const name of stdout.trim().split("\n")) assert.ok(page.includes(`\`${name}\``), name);
 });
 
 test("every operation of the PyPI packages is on the page", async () => {
   const script = `
 from azure.communication.chat import ChatClient, ChatThreadClient
 from azure.communication.identity import CommunicationIdentityClient
+from azure.eventgrid import EventGridConsumerClient, EventGridPublisherClient
 from azure.messaging.webpubsubclient import WebPubSubClient
 from azure.messaging.webpubsubservice import WebPubSubServiceClient
 communication = (CommunicationIdentityClient, ChatClient, ChatThreadClient)
-for client in (WebPubSubClient, WebPubSubServiceClient, *communication):
+event_grid = (EventGridConsumerClient, EventGridPublisherClient)
+for client in (WebPubSubClient, WebPubSubServiceClient, *communication, *event_grid):
     names = (name for name in dir(client) if not name.startswith("_") and name != "thread_id")
     print(*names, sep="\\n")`;
   const { stdout } = await run(PYTHON, ["-c", script]);
@@ -83,7 +110,7 @@ test("the page names the versions that are installed", async () => {
   const { devDependencies } = JSON.parse(await read("package.json"));
   const older = devDependencies["web-pubsub-client-1.0"].split("@").at(-1);
   assert.ok(page.includes(`\`@azure/web-pubsub-client\` ${devDependencies["@azure/web-pubsub-client"]} and ${older}`));
-  for (const name of ["@azure/web-pubsub", "@azure/web-pubsub-express", "@azure/communication-chat", "@azure/communication-identity"]) {
+  for (const name of ["@azure/web-pubsub", "@azure/web-pubsub-express", "@azure/communication-chat", "@azure/communication-identity", "@azure/eventgrid", "@azure/arm-eventgrid"]) {
     assert.ok(page.includes(`\`${name}\` ${devDependencies[name]}`), name);
   }
   for (const line of (await read("requirements.in")).trim().split("\n")) {
