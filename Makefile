@@ -37,7 +37,7 @@ check: rust-checks
 e2e: ## official SDKs and a real browser against the debug build
 e2e: install
 	@$(STEP) "debug build" cargo build --locked -p tidings
-	@$(STEP) "end-to-end suites" env $(WITH_NODE) npm --prefix e2e test
+	@$(STEP) "end-to-end suites" scripts/with-postgres env $(WITH_NODE) npm --prefix e2e test
 
 bench: ## measure against peers and the machine's limit; writes docs/performance.md
 	@$(STEP) "release build" cargo build --release --locked -p tidings

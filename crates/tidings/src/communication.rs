@@ -51,7 +51,7 @@ impl Wired {
         let identities = Identities::open(db.clone(), master, Arc::clone(&clock)).await?;
         let chat = Chat::new(db, clock, identities.clone(), ports, tasks.clone());
         let stop = tasks.token().clone();
-        let work = work(identities.clone(), chat.clone());
+        let work = Box::pin(work(identities.clone(), chat.clone()));
         tasks.spawn("communication", async move {
             stop.run_until_cancelled(work).await;
         });
