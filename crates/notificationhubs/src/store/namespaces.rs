@@ -58,8 +58,7 @@ impl Store {
         let name = name.to_ascii_lowercase();
         let policies = "DELETE FROM push_policies WHERE namespace = $1 AND hub = 0";
         let namespace = "DELETE FROM push_namespaces WHERE name = $1";
-        let statements =
-            [policies, namespace].map(|sql| Statement::new(sql, vals![name.as_str()]));
+        let statements = [policies, namespace].map(|sql| Statement::new(sql, vals![name.as_str()]));
         let outcomes = self.db.write(statements).await?;
         Ok(outcomes[1].affected == 1)
     }

@@ -1,0 +1,186 @@
+//! What people at the server see: hubs with the state of their credentials, devices, notifications
+//! with their outcomes, and where a push may have been dropped.
+//!
+//! JSON over the admin listener, which has no credentials and is bound to loopback. Nothing here
+//! changes anything, and no key is told; of a handle only as much as stands in the log.
+
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use edge::{Envelope, Rejection};
+use kernel::{Error, Result};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::date;
+use crate::push::handle_prefix;
+use crate::refusal::not_found;
+use crate::registration::{ListFilter, Registration};
+use crate::registry::HubEntry;
+use crate::route::{Route, Standing};
+use crate::send::QUEUE;
+use crate::service::NotificationHubs;
+use crate::store::Listed;
+use crate::tag::Tag;
+
+/// Rows of one answer.
+const MOST: usize = 100;
+
+/// Which hub, and how much of it.
+#[derive(Debug, Deserialize)]
+struct Wanted {
+    hub: Option<String>,
+    namespace: Option<String>,
+    tag: Option<String>,
+    id: Option<String>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+struct Failure(Error);
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        Rejection::new(self.0, Envelope::ResourceManager).into_response()
+    }
+}
+
+type Answer = std::result::Result<Json<Value>, Failure>;
+
+impl NotificationHubs {
+    /// The routes for people, `/push/…`, to be served on the admin listener only.
+    pub fn operator_router(&self) -> Router {
+        Router::new()
+            .route("/push/hubs", get(hubs))
+            .route("/push/devices", get(devices))
+            .route("/push/notifications", get(notifications))
+            .with_state(self.clone())
+    }
+
+    async fn hub_overview(&self, entry: &HubEntry) -> Result<Value> {
+        let prefix = format!("{}/", entry.hub.key.0);
+        let counts = self.deliveries().counts(QUEUE).await?;
+        let of_hub = counts.iter().filter(|it| it.target.starts_with(&prefix));
+        let (waiting, sending) =
+            of_hub.fold((0, 0), |(queued, leased), it| (queued + it.queued, leased + it.leased));
+        let mut platforms: Vec<Value> = entry.routes().map(|route| platform(route)).collect();
+        platforms.sort_by_key(|it| it["platform"].to_string());
+        Ok(json!({
+            "namespace": entry.hub.namespace,
+            "hub": entry.hub.name,
+            "devices": self.store().count_registrations(entry.hub.key).await?,
+            "policies": entry.policies.iter().map(|it| json!({
+                "name": it.name, "rights": it.rights.to_list(),
+            })).collect::<Vec<_>>(),
+            "sends": { "waiting": waiting, "underWay": sending },
+            "platforms": platforms,
+        }))
+    }
+
+    fn wanted_hub(&self, wanted: &Wanted) -> Result<std::sync::Arc<HubEntry>> {
+        let snapshot = self.snapshot();
+        let namespace = wanted.namespace.as_deref();
+        let namespace = namespace.unwrap_or(&self.settings().default_namespace);
+        let hub = match &wanted.hub {
+            Some(name) => snapshot.hub(namespace, name).cloned(),
+            None => snapshot.hubs().first().map(|it| std::sync::Arc::clone(it)),
+        };
+        hub.ok_or_else(|| {
+            let names: Vec<_> = snapshot.hubs().iter().map(|it| it.hub.name.clone()).collect();
+            not_found(format!(
+                "There is no such notification hub; there are: {}.",
+                names.join(", ")
+            ))
+        })
+    }
+
+    async fn notification_line(&self, entry: &HubEntry, listed: &Listed) -> Result<Value> {
+        let details = self.store().notification(entry.hub.key, &listed.id).await?;
+        let counts = details.counts.iter().flat_map(|(platform, counts)| {
+            counts.iter().map(|(name, count)| {
+                json!({ "platform": platform.format(), "outcome": name, "devices": count })
+            })
+        });
+        Ok(json!({
+            "id": details.id,
+            "state": details.state.as_str(),
+            "enqueued": date::with_millis(details.enqueued_at),
+            "ended": details.ended_at.map(date::with_millis),
+            "tags": details.tags,
+            "format": details.target_platforms,
+            "outcomes": counts.collect::<Vec<_>>(),
+        }))
+    }
+}
+
+fn platform(route: &Route) -> Value {
+    let Standing { unusable, paused, holds_bad_handles, last_problem, last_success } =
+        route.standing();
+    json!({
+        "platform": route.platform.format(),
+        "unusable": unusable,
+        "credentialRefused": paused,
+        "keepsDeadDevices": holds_bad_handles,
+        "lastSuccess": last_success.map(date::with_millis),
+        "lastProblem": last_problem.map(|it| json!({
+            "at": date::with_millis(it.at),
+            "outcome": it.outcome.as_str(),
+            "reason": it.reason,
+            "explanation": it.explanation,
+        })),
+    })
+}
+
+async fn hubs(State(service): State<NotificationHubs>) -> Answer {
+    let snapshot = service.snapshot();
+    let mut lines = Vec::new();
+    for entry in snapshot.hubs() {
+        lines.push(service.hub_overview(entry).await?);
+    }
+    Ok(Json(Value::Array(lines)))
+}
+
+async fn devices(State(service): State<NotificationHubs>, Query(wanted): Query<Wanted>) -> Answer {
+    let entry = service.wanted_hub(&wanted)?;
+    let filter = wanted.tag.as_deref().map(Tag::parse).transpose()?.map(ListFilter::Tag);
+    let top = wanted.limit.unwrap_or(MOST).clamp(1, MOST);
+    let (store, hub) = (service.store(), entry.hub.key);
+    let after = wanted.after.as_deref();
+    let page = store.list_registrations(hub, filter.as_ref(), top, after, service.now()).await?;
+    let line = |it: &Registration| {
+        let description = &it.description;
+        json!({
+            "id": it.id.as_str(),
+            "platform": description.handle.platform().format(),
+            "handle": handle_prefix(description.handle.address()),
+            "tags": description.tags.to_list(),
+            "template": description.template.as_ref().and_then(|it| it.name.clone()),
+            "isTemplate": description.template.is_some(),
+            "installation": it.installation,
+        })
+    };
+    let devices: Vec<Value> = page.registrations.iter().map(line).collect();
+    Ok(Json(json!({ "devices": devices, "next": page.continuation })))
+}
+
+async fn notifications(
+    State(service): State<NotificationHubs>,
+    Query(wanted): Query<Wanted>,
+) -> Answer {
+    let entry = service.wanted_hub(&wanted)?;
+    let limit = wanted.limit.unwrap_or(20).clamp(1, MOST);
+    let mut lines = Vec::new();
+    for listed in service.store().latest_notifications(entry.hub.key, limit).await? {
+        if wanted.id.as_ref().is_none_or(|id| *id == listed.id) {
+            lines.push(service.notification_line(&entry, &listed).await?);
+        }
+    }
+    Ok(Json(Value::Array(lines)))
+}
