@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use edge::Tasks;
 use kernel::{Clock, Secret, Timestamp};
 use serde_json::{Value, json};
+use storage::testing::TestDb;
 use storage::{Db, MasterKey, Statement};
 use testkit::ManualClock;
 
@@ -72,8 +73,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) async fn new() -> Self {
-        Self::over(Db::in_memory().unwrap()).await
+    pub(crate) async fn on(db: &TestDb) -> Self {
+        Self::over(Db::clone(db)).await
     }
 
     /// A node over a database that others may use, too.

@@ -40,27 +40,20 @@ pub(crate) async fn create(
     custom_id: Option<&str>,
     issues: Issues,
 ) -> Result<Stored> {
-    let insert = "INSERT INTO identities
-                    (raw_id, resource, custom_id, generation, created_at, last_token_at)
-                  VALUES ($1, $2, $3, 0, $4, NULL)
-                  ON CONFLICT (resource, custom_id) DO NOTHING";
-    let mut statements = vec![Statement::new(
-        insert,
-        vals![id.as_str(), resource, custom_id.map(str::to_owned), issues.now],
-    )];
-    // A custom id that exists leads to its identity; without one there is no conflict.
-    let own = "raw_id = $1 OR (resource = $2 AND custom_id = $3)";
-    let who = vals![id.as_str(), resource, custom_id.map(str::to_owned)];
-    if issues.token {
-        let sql = format!("UPDATE identities SET last_token_at = $4 WHERE {own}");
-        let mut params = who.clone();
-        params.push(issues.now.into());
-        statements.push(Statement::new(sql, params));
-    }
-    statements.push(Statement::new(format!("SELECT {COLUMNS} FROM identities WHERE {own}"), who));
-    let outcomes = db.write(statements).await?;
-    let rows = &outcomes.last().expect("a batch has one outcome a statement").rows;
-    read(&rows[0])
+    // One statement, so that nobody deletes the identity that it meets before it is read.
+    let sql = format!(
+        "INSERT INTO identities
+           (raw_id, resource, custom_id, generation, created_at, last_token_at)
+         VALUES ($1, $2, $3, 0, $4, $5)
+         ON CONFLICT (resource, custom_id) DO UPDATE
+           SET last_token_at = COALESCE(excluded.last_token_at, identities.last_token_at)
+         RETURNING {COLUMNS}"
+    );
+    let token_at = issues.token.then_some(issues.now);
+    let custom_id = custom_id.map(str::to_owned);
+    let params = vals![id.as_str(), resource, custom_id, issues.now, token_at];
+    let outcome = db.execute(sql, params).await?;
+    read(outcome.rows.first().expect("the statement returns the row that it makes or meets"))
 }
 
 /// When something is created, and whether a token is issued along with it.

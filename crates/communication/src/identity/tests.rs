@@ -7,10 +7,25 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use kernel::ErrorKind;
 use serde_json::{Value, json};
+use storage::testing::TestDb;
 
 use super::{Ended, Ending};
 use crate::RawId;
 use crate::testing::World;
+
+storage::conformance!(
+    an_identity_is_created_with_and_without_a_token,
+    tokens_live_as_long_as_asked_within_limits,
+    a_token_ends_with_its_time,
+    a_revocation_ends_the_tokens_of_before_and_is_told,
+    a_deleted_identity_gets_no_tokens_and_its_old_ones_end,
+    a_revocation_is_known_after_a_restart,
+    replacing_a_key_ends_the_tokens_that_it_issued,
+    a_custom_id_leads_to_the_same_identity,
+    refusals_name_what_is_wrong,
+    every_answer_has_versions_correlation_and_cors_and_preflights_need_no_key,
+    the_key_set_is_public,
+);
 
 const VERSION: &str = "?api-version=2023-10-01";
 
@@ -28,9 +43,8 @@ async fn holds(world: &World, token: &str) -> bool {
     }
 }
 
-#[tokio::test]
-async fn an_identity_is_created_with_and_without_a_token() {
-    let world = World::new().await;
+async fn an_identity_is_created_with_and_without_a_token(db: TestDb) {
+    let world = World::on(&db).await;
     let (status, answer) =
         world.signed("POST", &format!("/identities{VERSION}"), Value::Null).await;
     assert_eq!(status, StatusCode::CREATED);
@@ -43,9 +57,8 @@ async fn an_identity_is_created_with_and_without_a_token() {
     assert_eq!((caller.id.as_str(), caller.scopes.to_string()), (&*id, "chat,voip".to_owned()));
 }
 
-#[tokio::test]
-async fn tokens_live_as_long_as_asked_within_limits() {
-    let world = World::new().await;
+async fn tokens_live_as_long_as_asked_within_limits(db: TestDb) {
+    let world = World::on(&db).await;
     let (id, _) = world.token(&["chat"]).await;
     for (minutes, expected) in
         [(60, "2026-01-02T16:04:05+00:00"), (1440, "2026-01-03T15:04:05+00:00")]
@@ -63,9 +76,8 @@ async fn tokens_live_as_long_as_asked_within_limits() {
     }
 }
 
-#[tokio::test]
-async fn a_token_ends_with_its_time() {
-    let world = World::new().await;
+async fn a_token_ends_with_its_time(db: TestDb) {
+    let world = World::on(&db).await;
     let (_, token) = world.token(&["chat"]).await;
     world.clock.advance(Duration::from_hours(24) - Duration::from_secs(1));
     assert!(holds(&world, &token).await);
@@ -73,9 +85,8 @@ async fn a_token_ends_with_its_time() {
     assert!(!holds(&world, &token).await);
 }
 
-#[tokio::test]
-async fn a_revocation_ends_the_tokens_of_before_and_is_told() {
-    let world = World::new().await;
+async fn a_revocation_ends_the_tokens_of_before_and_is_told(db: TestDb) {
+    let world = World::on(&db).await;
     let (id, before) = world.token(&["chat"]).await;
     let mut endings = world.service.identities().endings();
     let revoke = target(&id, "/:revokeAccessTokens");
@@ -89,9 +100,8 @@ async fn a_revocation_ends_the_tokens_of_before_and_is_told() {
     assert!(holds(&world, answer["token"].as_str().unwrap()).await, "in the same second");
 }
 
-#[tokio::test]
-async fn a_deleted_identity_gets_no_tokens_and_its_old_ones_end() {
-    let world = World::new().await;
+async fn a_deleted_identity_gets_no_tokens_and_its_old_ones_end(db: TestDb) {
+    let world = World::on(&db).await;
     let (id, token) = world.token(&["chat"]).await;
     for _ in 0..2 {
         let (status, _) = world.signed("DELETE", &target(&id, ""), Value::Null).await;
@@ -104,18 +114,16 @@ async fn a_deleted_identity_gets_no_tokens_and_its_old_ones_end() {
     assert_eq!(answer["error"]["code"], "IdentityNotFound");
 }
 
-#[tokio::test]
-async fn a_revocation_is_known_after_a_restart() {
-    let world = World::new().await;
+async fn a_revocation_is_known_after_a_restart(db: TestDb) {
+    let world = World::on(&db).await;
     let (id, token) = world.token(&["chat"]).await;
     world.signed("POST", &target(&id, "/:revokeAccessTokens"), Value::Null).await;
     let again = World::over(world.db.clone()).await;
     assert!(!holds(&again, &token).await);
 }
 
-#[tokio::test]
-async fn replacing_a_key_ends_the_tokens_that_it_issued() {
-    let world = World::new().await;
+async fn replacing_a_key_ends_the_tokens_that_it_issued(db: TestDb) {
+    let world = World::on(&db).await;
     let (_, token) = world.token(&["chat"]).await;
     let keys = world.resource.keys.current();
     world.resource.keys.replace(keys.rotated(KeySlot::Secondary));
@@ -125,9 +133,8 @@ async fn replacing_a_key_ends_the_tokens_that_it_issued() {
     assert!(!holds(&world, &token).await);
 }
 
-#[tokio::test]
-async fn a_custom_id_leads_to_the_same_identity() {
-    let world = World::new().await;
+async fn a_custom_id_leads_to_the_same_identity(db: TestDb) {
+    let world = World::on(&db).await;
     let create = "/identities?api-version=2025-03-02-preview";
     let body = json!({ "customId": "alice", "createTokenWithScopes": ["chat"] });
     let (_, first) = world.signed("POST", create, body.clone()).await;
@@ -143,9 +150,8 @@ async fn a_custom_id_leads_to_the_same_identity() {
     assert_eq!((status, &read["customId"]), (StatusCode::OK, &json!("alice")));
 }
 
-#[tokio::test]
-async fn refusals_name_what_is_wrong() {
-    let world = World::new().await;
+async fn refusals_name_what_is_wrong(db: TestDb) {
+    let world = World::on(&db).await;
     let create = format!("/identities{VERSION}");
     let stranger = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=";
     let (status, answer) = world.signed_with(stranger, "POST", &create, Value::Null).await;
@@ -164,9 +170,8 @@ async fn refusals_name_what_is_wrong() {
     assert_eq!(world.signed("POST", &foreign, Value::Null).await.0, StatusCode::NOT_FOUND);
 }
 
-#[tokio::test]
-async fn every_answer_has_versions_correlation_and_cors_and_preflights_need_no_key() {
-    let world = World::new().await;
+async fn every_answer_has_versions_correlation_and_cors_and_preflights_need_no_key(db: TestDb) {
+    let world = World::on(&db).await;
     let request = |method: &str| {
         let uri = format!("/identities{VERSION}");
         Request::builder().method(method).uri(uri).body(Body::empty()).unwrap()
@@ -183,9 +188,8 @@ async fn every_answer_has_versions_correlation_and_cors_and_preflights_need_no_k
     }
 }
 
-#[tokio::test]
-async fn the_key_set_is_public() {
-    let world = World::new().await;
+async fn the_key_set_is_public(db: TestDb) {
+    let world = World::on(&db).await;
     let uri = "/access/.well-known/jwks.json";
     let request = Request::builder().uri(uri).body(Body::empty()).unwrap();
     let (status, keys) = crate::testing::read(world.call(request).await).await;

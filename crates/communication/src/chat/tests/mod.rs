@@ -1,4 +1,4 @@
-//! Chat over a store in memory: what is stored, what is told, what is refused.
+//! Chat on every engine: what is stored, what is told, what is refused.
 
 mod rest;
 mod speed;
@@ -8,10 +8,32 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use kernel::{ErrorKind, Result, Timestamp};
+use storage::testing::TestDb;
 
 use super::*;
 use crate::testing::{NOW, World, new_thread, participant, text};
 use crate::time;
+
+storage::conformance!(
+    a_new_thread_tells_of_its_people_and_topic_and_messages_follow,
+    ids_and_sequence_numbers_only_grow_though_the_clock_stands,
+    two_nodes_write_to_one_thread_without_losing_or_doubling,
+    two_nodes_at_once_lose_nothing_and_keep_one_order,
+    only_the_sender_edits_and_deletes,
+    scopes_and_membership_are_told_apart,
+    history_is_shared_from_the_given_time_on,
+    who_was_removed_sees_what_was_before_and_nothing_after,
+    strangers_are_refused_one_by_one_and_the_others_are_added,
+    a_repeated_request_leads_to_the_first_thread,
+    typing_and_receipts_end_above_twenty_participants,
+    the_newest_receipt_of_each_reader_counts,
+    pages_follow_one_another_without_gap_or_repetition,
+    a_start_time_brings_what_was_written_or_changed_since,
+    threads_are_listed_by_their_last_change_and_deleted_ones_say_so,
+    a_thread_ends_by_its_policy_and_loses_its_messages,
+    a_thread_is_full_at_its_limit,
+    an_outbox_that_fails_fails_the_message,
+);
 
 const ALL: Page<MessageId> = Page { size: 200, since: None, after: None };
 
@@ -30,9 +52,8 @@ async fn count(world: &World, table: &str) -> i64 {
     rows[0].get(0).unwrap()
 }
 
-#[tokio::test]
-async fn a_new_thread_tells_of_its_people_and_topic_and_messages_follow() {
-    let world = World::new().await;
+async fn a_new_thread_tells_of_its_people_and_topic_and_messages_follow(db: TestDb) {
+    let world = World::on(&db).await;
     let (alice, bob) = (world.user("chat").await, world.user("chat").await);
     let created = world.chat().create_thread(&alice, new_thread("plans", &[&bob])).await.unwrap();
     let thread = &*created.thread.id;
@@ -57,9 +78,8 @@ async fn a_new_thread_tells_of_its_people_and_topic_and_messages_follow() {
     assert_eq!(world.committed.load(Ordering::SeqCst), 2, "and its outbox is told");
 }
 
-#[tokio::test]
-async fn ids_and_sequence_numbers_only_grow_though_the_clock_stands() {
-    let world = World::new().await;
+async fn ids_and_sequence_numbers_only_grow_though_the_clock_stands(db: TestDb) {
+    let world = World::on(&db).await;
     let alice = world.user("chat").await;
     let thread = world.thread(&alice, &[]).await;
     let sends = (0..50).map(|number| {
@@ -78,14 +98,8 @@ async fn ids_and_sequence_numbers_only_grow_though_the_clock_stands() {
     assert!(told.is_sorted() && told.len() == 50, "told in their order: {told:?}");
 }
 
-#[tokio::test]
-async fn two_nodes_write_to_one_thread_without_losing_or_doubling() {
-    let folder = tempfile::tempdir().unwrap();
-    let open = || {
-        let options = storage::Options::default();
-        storage::Db::open(folder.path().join("db"), &options).unwrap()
-    };
-    let (one, two) = (World::over(open()).await, World::over(open()).await);
+async fn two_nodes_write_to_one_thread_without_losing_or_doubling(db: TestDb) {
+    let (one, two) = (World::on(&db).await, World::over(db.another_handle().await).await);
     let alice = one.user("chat").await;
     let thread = one.thread(&alice, &[]).await;
     for number in 0..10 {
@@ -103,9 +117,26 @@ async fn two_nodes_write_to_one_thread_without_losing_or_doubling() {
     assert_eq!(kind_of(late), ErrorKind::NotFound, "the other node notices when it writes");
 }
 
-#[tokio::test]
-async fn only_the_sender_edits_and_deletes() {
-    let world = World::new().await;
+async fn two_nodes_at_once_lose_nothing_and_keep_one_order(db: TestDb) {
+    let (one, two) = (World::on(&db).await, World::over(db.another_handle().await).await);
+    let alice = one.user("chat").await;
+    let thread = one.thread(&alice, &[]).await;
+    let send = async |world: &World| {
+        for number in 0..20 {
+            world.chat().send(&alice, &thread, text(&number.to_string())).await.unwrap();
+        }
+    };
+    tokio::join!(send(&one), send(&two), send(&one), send(&two));
+    let page = two.chat().messages(&alice, &thread, &ALL).await.unwrap();
+    let mut sequences: Vec<i64> = page.messages.iter().map(|it| it.sequence).collect();
+    assert!(sequences.is_sorted_by(|newer, older| newer > older), "ids and places agree");
+    sequences.sort_unstable();
+    sequences.dedup();
+    assert_eq!(sequences.len(), 82);
+}
+
+async fn only_the_sender_edits_and_deletes(db: TestDb) {
+    let world = World::on(&db).await;
     let (alice, bob) = (world.user("chat").await, world.user("chat.join").await);
     let thread = world.thread(&alice, &[&bob]).await;
     let sent = world.chat().send(&alice, &thread, text("one")).await.unwrap();
@@ -128,9 +159,8 @@ async fn only_the_sender_edits_and_deletes() {
     assert_eq!(kind_of(chat.edit(&alice, &thread, id, &patch("x")).await), ErrorKind::NotFound);
 }
 
-#[tokio::test]
-async fn scopes_and_membership_are_told_apart() {
-    let world = World::new().await;
+async fn scopes_and_membership_are_told_apart(db: TestDb) {
+    let world = World::on(&db).await;
     let creator = world.user("chat").await;
     let (voip, limited) = (world.user("voip").await, world.user("chat.join.limited").await);
     let thread = world.thread(&creator, &[&voip, &limited]).await;
@@ -153,9 +183,8 @@ async fn scopes_and_membership_are_told_apart() {
     assert_eq!(kind_of(created), ErrorKind::Forbidden);
 }
 
-#[tokio::test]
-async fn history_is_shared_from_the_given_time_on() {
-    let world = World::new().await;
+async fn history_is_shared_from_the_given_time_on(db: TestDb) {
+    let world = World::on(&db).await;
     let alice = world.user("chat").await;
     let thread = world.thread(&alice, &[]).await;
     let mut times = Vec::new();
@@ -182,9 +211,8 @@ async fn history_is_shared_from_the_given_time_on() {
     }
 }
 
-#[tokio::test]
-async fn who_was_removed_sees_what_was_before_and_nothing_after() {
-    let world = World::new().await;
+async fn who_was_removed_sees_what_was_before_and_nothing_after(db: TestDb) {
+    let world = World::on(&db).await;
     let (alice, bob) = (world.user("chat").await, world.user("chat").await);
     let thread = world.thread(&alice, &[&bob]).await;
     world.chat().send(&alice, &thread, text("before")).await.unwrap();
@@ -206,9 +234,8 @@ async fn who_was_removed_sees_what_was_before_and_nothing_after() {
     assert_eq!(contents(&world, &bob, &thread).await, ["back"]);
 }
 
-#[tokio::test]
-async fn strangers_are_refused_one_by_one_and_the_others_are_added() {
-    let world = World::new().await;
+async fn strangers_are_refused_one_by_one_and_the_others_are_added(db: TestDb) {
+    let world = World::on(&db).await;
     let (alice, bob) = (world.user("chat").await, world.user("chat").await);
     let foreign = world.access(crate::RawId::user("another-resource", "u"), "chat");
     let ghost = world.access(crate::RawId::user(crate::testing::RESOURCE_ID, "gone"), "chat");
@@ -219,9 +246,8 @@ async fn strangers_are_refused_one_by_one_and_the_others_are_added() {
     assert_eq!(created.thread.participants.len(), 2);
 }
 
-#[tokio::test]
-async fn a_repeated_request_leads_to_the_first_thread() {
-    let world = World::new().await;
+async fn a_repeated_request_leads_to_the_first_thread(db: TestDb) {
+    let world = World::on(&db).await;
     let (alice, bob) = (world.user("chat").await, world.user("chat").await);
     let foreign = world.access(crate::RawId::user("another-resource", "u"), "chat");
     let order = || {
@@ -244,9 +270,8 @@ async fn a_repeated_request_leads_to_the_first_thread() {
     assert_ne!(other.thread.id, created[0].thread.id, "request ids belong to their caller");
 }
 
-#[tokio::test]
-async fn typing_and_receipts_end_above_twenty_participants() {
-    let world = World::new().await;
+async fn typing_and_receipts_end_above_twenty_participants(db: TestDb) {
+    let world = World::on(&db).await;
     let alice = world.user("chat").await;
     let thread = world.thread(&alice, &[]).await;
     let sent = world.chat().send(&alice, &thread, text("x")).await.unwrap();
@@ -263,9 +288,8 @@ async fn typing_and_receipts_end_above_twenty_participants() {
     assert_eq!(kind_of(world.chat().read(&alice, &thread, sent.id).await), ErrorKind::Forbidden);
 }
 
-#[tokio::test]
-async fn the_newest_receipt_of_each_reader_counts() {
-    let world = World::new().await;
+async fn the_newest_receipt_of_each_reader_counts(db: TestDb) {
+    let world = World::on(&db).await;
     let (alice, bob) = (world.user("chat").await, world.user("chat").await);
     let thread = world.thread(&alice, &[&bob]).await;
     let one = world.chat().send(&alice, &thread, text("one")).await.unwrap();
@@ -277,9 +301,8 @@ async fn the_newest_receipt_of_each_reader_counts() {
     assert_eq!(kind_of(world.chat().read(&bob, &thread, 5).await), ErrorKind::NotFound);
 }
 
-#[tokio::test]
-async fn pages_follow_one_another_without_gap_or_repetition() {
-    let world = World::new().await;
+async fn pages_follow_one_another_without_gap_or_repetition(db: TestDb) {
+    let world = World::on(&db).await;
     let alice = world.user("chat").await;
     let thread = world.thread(&alice, &[]).await;
     for number in 0..7 {
@@ -300,9 +323,8 @@ async fn pages_follow_one_another_without_gap_or_repetition() {
     assert_eq!(seen, (1..=9).rev().collect::<Vec<_>>());
 }
 
-#[tokio::test]
-async fn a_start_time_brings_what_was_written_or_changed_since() {
-    let world = World::new().await;
+async fn a_start_time_brings_what_was_written_or_changed_since(db: TestDb) {
+    let world = World::on(&db).await;
     let alice = world.user("chat").await;
     let thread = world.thread(&alice, &[]).await;
     let old = world.chat().send(&alice, &thread, text("old")).await.unwrap();
@@ -319,9 +341,8 @@ async fn a_start_time_brings_what_was_written_or_changed_since() {
     assert_eq!(texts, ["new", "edited"]);
 }
 
-#[tokio::test]
-async fn threads_are_listed_by_their_last_change_and_deleted_ones_say_so() {
-    let world = World::new().await;
+async fn threads_are_listed_by_their_last_change_and_deleted_ones_say_so(db: TestDb) {
+    let world = World::on(&db).await;
     let (alice, bob) = (world.user("chat").await, world.user("chat").await);
     let mut ids = Vec::new();
     for _ in 0..3 {
@@ -346,9 +367,8 @@ async fn threads_are_listed_by_their_last_change_and_deleted_ones_say_so() {
     assert_eq!(kind_of(world.chat().get_thread(&bob, &ids[1]).await), ErrorKind::NotFound);
 }
 
-#[tokio::test]
-async fn a_thread_ends_by_its_policy_and_loses_its_messages() {
-    let world = World::new().await;
+async fn a_thread_ends_by_its_policy_and_loses_its_messages(db: TestDb) {
+    let world = World::on(&db).await;
     let alice = world.user("chat").await;
     let order = NewThread { retention: Retention::Days(30), ..new_thread("t", &[]) };
     let thread = world.chat().create_thread(&alice, order).await.unwrap().thread;
@@ -367,9 +387,8 @@ async fn a_thread_ends_by_its_policy_and_loses_its_messages() {
     assert_eq!(count(&world, "chat_messages").await, 0);
 }
 
-#[tokio::test]
-async fn a_thread_is_full_at_its_limit() {
-    let world = World::new().await;
+async fn a_thread_is_full_at_its_limit(db: TestDb) {
+    let world = World::on(&db).await;
     let alice = world.user("chat").await;
     let mut others = Vec::new();
     for _ in 0..250 {
@@ -386,9 +405,8 @@ async fn a_thread_is_full_at_its_limit() {
     assert_eq!((page.len(), more), (50, false));
 }
 
-#[tokio::test]
-async fn an_outbox_that_fails_fails_the_message() {
-    let world = World::new().await;
+async fn an_outbox_that_fails_fails_the_message(db: TestDb) {
+    let world = World::on(&db).await;
     let alice = world.user("chat").await;
     let thread = world.thread(&alice, &[]).await;
     world.db.execute("DROP TABLE work", []).await.unwrap();

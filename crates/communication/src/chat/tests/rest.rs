@@ -3,8 +3,19 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
+use storage::testing::TestDb;
 
 use crate::testing::World;
+
+storage::conformance!(
+    every_operation_has_the_status_that_clients_insist_on,
+    a_message_has_every_field_of_the_contract,
+    links_are_absolute_and_lead_through_all_pages,
+    metadata_is_merged_and_removed,
+    refusals_are_in_the_envelope_with_their_cure,
+    without_a_token_the_body_is_empty_and_the_challenge_tells_why,
+    a_repeated_create_is_answered_with_the_first_thread,
+);
 
 const VERSION: &str = "api-version=2025-03-15";
 
@@ -17,8 +28,8 @@ struct Room {
 }
 
 impl Room {
-    async fn new() -> Self {
-        let world = World::new().await;
+    async fn on(db: &TestDb) -> Self {
+        let world = World::on(db).await;
         let (alice, bob) = (world.token(&["chat"]).await, world.token(&["chat"]).await);
         let order = json!({
             "topic": "plans",
@@ -66,9 +77,8 @@ impl Room {
     }
 }
 
-#[tokio::test]
-async fn every_operation_has_the_status_that_clients_insist_on() {
-    let room = Room::new().await;
+async fn every_operation_has_the_status_that_clients_insist_on(db: TestDb) {
+    let room = Room::on(&db).await;
     let id = room.say("hi").await;
     let bob = json!({ "communicationUser": { "id": room.bob.0 } });
     let people = json!({ "participants": [{ "communicationIdentifier": bob.clone() }] });
@@ -93,9 +103,8 @@ async fn every_operation_has_the_status_that_clients_insist_on() {
     assert_eq!(room.alice("GET", "", Value::Null).await.0, StatusCode::NOT_FOUND);
 }
 
-#[tokio::test]
-async fn a_message_has_every_field_of_the_contract() {
-    let room = Room::new().await;
+async fn a_message_has_every_field_of_the_contract(db: TestDb) {
+    let room = Room::on(&db).await;
     let body = json!({
         "content": "<p onclick=\"x\">hi <script>x</script></p>", "type": "html",
         "senderDisplayName": "Alice", "metadata": { "k": "v" },
@@ -118,9 +127,8 @@ async fn a_message_has_every_field_of_the_contract() {
     );
 }
 
-#[tokio::test]
-async fn links_are_absolute_and_lead_through_all_pages() {
-    let room = Room::new().await;
+async fn links_are_absolute_and_lead_through_all_pages(db: TestDb) {
+    let room = Room::on(&db).await;
     for number in 0..5 {
         room.say(&number.to_string()).await;
     }
@@ -139,9 +147,8 @@ async fn links_are_absolute_and_lead_through_all_pages() {
     assert!(people["nextLink"].as_str().unwrap().contains("skip=1"), "{people}");
 }
 
-#[tokio::test]
-async fn metadata_is_merged_and_removed() {
-    let room = Room::new().await;
+async fn metadata_is_merged_and_removed(db: TestDb) {
+    let room = Room::on(&db).await;
     let patch = |metadata: Value| json!({ "metadata": metadata });
     for (metadata, expected) in [
         (json!({ "a": "1", "b": "2" }), json!({ "a": "1", "b": "2" })),
@@ -156,9 +163,8 @@ async fn metadata_is_merged_and_removed() {
     assert_eq!(people["value"][1]["metadata"], json!({ "role": "guest" }));
 }
 
-#[tokio::test]
-async fn refusals_are_in_the_envelope_with_their_cure() {
-    let room = Room::new().await;
+async fn refusals_are_in_the_envelope_with_their_cure(db: TestDb) {
+    let room = Room::on(&db).await;
     let stranger = room.world.token(&["chat"]).await.1;
     let voip = room.world.token(&["voip"]).await.1;
     let big = "x".repeat(28 * 1024 + 1);
@@ -186,9 +192,8 @@ async fn refusals_are_in_the_envelope_with_their_cure() {
     }
 }
 
-#[tokio::test]
-async fn without_a_token_the_body_is_empty_and_the_challenge_tells_why() {
-    let room = Room::new().await;
+async fn without_a_token_the_body_is_empty_and_the_challenge_tells_why(db: TestDb) {
+    let room = Room::on(&db).await;
     let target = format!("/chat/threads?{VERSION}");
     for (authorization, says) in
         [(None, "has no user access token"), (Some("Bearer x.y.z"), "not a user access token")]
@@ -205,9 +210,8 @@ async fn without_a_token_the_body_is_empty_and_the_challenge_tells_why() {
     }
 }
 
-#[tokio::test]
-async fn a_repeated_create_is_answered_with_the_first_thread() {
-    let world = World::new().await;
+async fn a_repeated_create_is_answered_with_the_first_thread(db: TestDb) {
+    let world = World::on(&db).await;
     let (_, token) = world.token(&["chat"]).await;
     let mut ids = Vec::new();
     for _ in 0..2 {
