@@ -238,6 +238,28 @@ test("a request has at most 1,536,000 bytes, an event 1 MiB, a batch 5000 events
   assert.equal(events, 5003);
 });
 
+test("more publications at a time than the server takes are refused with 429, whole", async (t) => {
+  const env = { TIDINGS_EVENTGRID_MAX_PUBLISHES_AT_A_TIME: "1" };
+  const small = await Server.start({ env });
+  t.after(() => small.stop());
+  const on = new EventGrid(small);
+  const receiver = await Receiver.start();
+  t.after(() => receiver.close());
+  const topic = await on.topic();
+  const { name } = await on.subscribe(topic.id, receiver);
+  const headers = { "content-type": "application/json", "aeg-sas-key": topic.key };
+  const body = () => JSON.stringify([eventGridEvent(), eventGridEvent()]);
+  const publish = () => request(`${small.ready.http}/topics/${topic.name}/api/events`, { method: "POST", headers, body: body() });
+  const answers = await Promise.all(Array.from({ length: 100 }, publish));
+  const accepted = answers.filter(({ status }) => status === 200);
+  const refused = answers.filter(({ status }) => status === 429);
+  assert.ok(accepted.length > 0 && refused.length > 0 && accepted.length + refused.length === 100, `${accepted.length}, ${refused.length}`);
+  for (const { headers, text } of refused) {
+    assert.deepEqual([headers["retry-after"], JSON.parse(text).error.code], ["1", "TooManyRequests"]);
+  }
+  assert.equal((await on.settled(name)).health.delivered, 2 * accepted.length);
+});
+
 test("a CloudEvent comes alone, in a batch, or with its attributes in headers", async (t) => {
   const { topic, receiver } = await watched(t, CLOUD);
   const event = { specversion: "1.0", ...cloudEvent() };

@@ -12,6 +12,7 @@ export class Command {
 
   constructor(...args) {
     this.process = spawn(BINARY, args);
+    this.process.stdin.on("error", () => {}); // a command that needs no input may end before it gets any
     this.process.stdout.on("data", (bytes) => this.out.push(bytes));
     this.process.stderr.on("data", (bytes) => this.err.push(bytes));
     this.closed = once(this.process, "close").then(([code]) => code);
