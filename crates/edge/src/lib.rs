@@ -5,6 +5,7 @@
 //! - [`tls`]: certificates, their reload, and the development CA
 //! - [`request`]: what happens around every request (ids, tidy paths, log line, panics)
 //! - [`respond`]: the only place that turns a [`kernel::Error`] into an HTTP answer
+//! - [`host`]: who may ask what listens on loopback without credentials
 //! - [`body`]: reading a request body within a limit
 //! - [`upgrade`]: taking the socket out of an upgraded connection
 //! - [`outbound`]: the one guarded client for outgoing HTTP
@@ -16,6 +17,7 @@
 
 pub mod admin;
 pub mod body;
+pub mod host;
 pub mod listen;
 pub mod outbound;
 mod panics;

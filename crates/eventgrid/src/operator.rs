@@ -319,22 +319,12 @@ fn letter(letter: DeadLetter) -> Value {
 /// Refuses requests that a web page could have sent: their `Host` is a name of the page's owner.
 async fn only_from_here(request: Request, next: Next) -> Response<Body> {
     let host = request.headers().get(HOST).and_then(|value| value.to_str().ok());
-    if host.is_none_or(is_no_strangers_name) {
+    if host.is_none_or(edge::host::is_local_or_address) {
         return next.run(request).await;
     }
     let message = "Use the address of the admin listener as a number or as localhost.";
     let error = Error::new(ErrorKind::Forbidden, "Forbidden", message).target("Host");
     (StatusCode::FORBIDDEN, Failure(error)).into_response()
-}
-
-/// Whether a `Host` header is an address or `localhost`, with or without a port.
-fn is_no_strangers_name(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let bare = name.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(name);
-    bare.eq_ignore_ascii_case("localhost") || bare.parse::<std::net::IpAddr>().is_ok()
 }
 
 fn wrong(target: &'static str, message: &str) -> Error {

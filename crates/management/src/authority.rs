@@ -73,6 +73,11 @@ impl Authority {
         }
     }
 
+    /// Whether it takes any token, so that a token proves nothing.
+    pub(crate) fn takes_any_token(&self) -> bool {
+        matches!(self, Self::AnyBearer)
+    }
+
     fn refused(&self, what: &str) -> Error {
         let cure = match self {
             Self::AnyBearer => {

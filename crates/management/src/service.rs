@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
 use edge::{Envelope, Rejection, RequestId, Scheme};
-use kernel::{Error, Result};
+use kernel::{Error, ErrorKind, Result};
 use serde_json::Value;
 use wire::Endpoint;
 
@@ -66,13 +66,31 @@ impl Management {
             .with_state(self.clone())
     }
 
+    /// Where any token is good, a web page could make one up. Its requests tell the name under which
+    /// it reached this machine, which is none of ours.
+    fn refuse_strangers(&self, parts: &Parts) -> Result<()> {
+        let authority = authority(parts);
+        let is_ours = || {
+            authority.is_empty()
+                || edge::host::is_local_or_address(authority)
+                || self.public_endpoint(authority).is_some()
+        };
+        if !self.0.authority.takes_any_token() || is_ours() {
+            return Ok(());
+        }
+        let message = "In development, management calls are answered under addresses and names of \
+                       this machine only, such as localhost or 127.0.0.1. Use one of these.";
+        Err(Error::new(ErrorKind::Forbidden, "AuthorizationFailed", message).target("Host"))
+    }
+
+    fn public_endpoint(&self, authority: &str) -> Option<&Endpoint> {
+        self.0.endpoints.iter().find(|it| it.authority().eq_ignore_ascii_case(authority))
+    }
+
     /// The absolute address under which this server was called, without a path.
     fn origin(&self, parts: &Parts) -> String {
-        let host = parts.headers.get(HOST).and_then(|value| value.to_str().ok());
-        let authority =
-            host.or_else(|| parts.uri.authority().map(|it| it.as_str())).unwrap_or_default();
-        let public =
-            self.0.endpoints.iter().find(|it| it.authority().eq_ignore_ascii_case(authority));
+        let authority = authority(parts);
+        let public = self.public_endpoint(authority);
         // Behind a proxy that ends TLS this hop is plain, but the public endpoint is not.
         if let Some(public) = public {
             return format!("{}://{authority}{}", public.scheme().as_str(), public.base());
@@ -82,6 +100,7 @@ impl Management {
     }
 
     async fn call(&self, parts: &Parts, body: Body, origin: &str) -> Result<Answer> {
+        self.refuse_strangers(parts)?;
         let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let principal = self.0.authority.admit(authorization)?;
         let query = Query::parse(parts.uri.query().unwrap_or_default());
@@ -114,6 +133,12 @@ impl Management {
         }
         directory.namespace(&at.namespace)?.answer(at, call).await
     }
+}
+
+/// Host and port that a request is addressed to; HTTP/2 has them in its URL.
+fn authority(parts: &Parts) -> &str {
+    let host = parts.headers.get(HOST).and_then(|value| value.to_str().ok());
+    host.or_else(|| parts.uri.authority().map(|it| it.as_str())).unwrap_or_default()
 }
 
 /// `…/providers/{namespace}` and `…/providers/{namespace}/register`.

@@ -39,6 +39,37 @@ async fn in_production_the_management_key_is_the_token() {
 }
 
 #[tokio::test]
+async fn in_development_a_page_of_a_stranger_gets_nothing_though_any_token_is_good() {
+    let own = || vec![Endpoint::parse("https://tidings.example.com").unwrap()];
+    let keys = AccessKeys::generate();
+    let token = keys.primary().expose().to_owned();
+    let development = Server::with(Authority::AnyBearer, own());
+    let production = Server::with(Authority::Keys(Arc::new(KeyRing::new(keys))), own());
+    for (host, outcome) in [
+        ("localhost:8443", (200, "")),
+        ("127.0.0.1:8443", (200, "")),
+        ("[::1]:8443", (200, "")),
+        ("tidings.localhost:8080", (200, "")),
+        ("tidings.example.com", (200, "")),
+        ("rebound.example:8443", (403, "AuthorizationFailed")),
+        ("localhost.rebound.example", (403, "AuthorizationFailed")),
+    ] {
+        let request = Request::builder()
+            .uri("/subscriptions?api-version=2025-02-15")
+            .header("host", host)
+            .header("authorization", format!("Bearer {token}"));
+        let reply = development.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(reply.outcome(), outcome, "{host}");
+    }
+    let request = Request::builder()
+        .uri("/subscriptions?api-version=2025-02-15")
+        .header("host", "rebound.example")
+        .header("authorization", format!("Bearer {token}"));
+    let reply = production.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(reply.outcome(), (200, ""), "a key says enough, whatever a proxy calls the server");
+}
+
+#[tokio::test]
 async fn a_version_is_asked_for_and_may_be_percent_encoded() {
     let server = Server::new();
     let sent = get(&format!("{EVENT_GRID}/topics")).header("authorization", "Bearer x");
