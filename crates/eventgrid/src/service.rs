@@ -124,7 +124,7 @@ impl EventGrid {
 
     /// Reads everything from the store if something else is there by now: a busy store changes all
     /// the time, its topics and event subscriptions seldom.
-    async fn refresh_if_changed(&self) -> Result<()> {
+    pub(crate) async fn refresh_if_changed(&self) -> Result<()> {
         if self.store().revision().await? == self.snapshot().revision {
             return Ok(());
         }

@@ -17,6 +17,7 @@ use axum::http::{HeaderName, HeaderValue, Response, Uri};
 use bytes::Bytes;
 use delivery::{Courier, DeadLetter, Doing, Item, Parcel, Plan, Queue, Schedule, Verdict};
 use edge::outbound::{Limits, OutboundError};
+use kernel::ErrorKind;
 
 use crate::event::Event;
 use crate::outcome::{Answer, Judgement, Next, Outcome};
@@ -32,8 +33,9 @@ const BODY_BYTES: usize = 64 * 1024;
 /// The queue gives an attempt a little longer than the attempt gives itself, so that what happened
 /// is told by who knows.
 const SLACK: Duration = Duration::from_secs(5);
-/// How long deliveries rest whose destination waits for its validation.
-const UNTIL_VALIDATED: Duration = Duration::from_secs(60);
+/// How long deliveries rest that could not be attempted: the destination waits for its validation,
+/// or something of this server does not work.
+const REST: Duration = Duration::from_secs(60);
 /// Events that go to browsers together.
 const HUB_BATCH: usize = 100;
 
@@ -84,11 +86,15 @@ impl Courier for EventCourier {
 
     fn attempt(&self, parcel: Parcel) -> Doing<'_, Verdict> {
         Box::pin(async move {
-            let snapshot = self.service.snapshot();
-            let Some(entry) = snapshot.by_key(&parcel.target) else {
-                return canceled("the event subscription was deleted");
-            };
-            self.deliver(entry, &parcel.items).await
+            match self.known(&parcel.target).await {
+                Ok(Some(entry)) => self.deliver(&entry, &parcel.items).await,
+                Ok(None) => canceled("the event subscription was deleted"),
+                Err(error) => {
+                    let context = error.operator_context();
+                    tracing::warn!(%error, context, "an event subscription could not be looked up");
+                    later(Outcome::GenericError, error.message().to_owned())
+                }
+            }
         })
     }
 
@@ -98,6 +104,18 @@ impl Courier for EventCourier {
 }
 
 impl EventCourier {
+    /// The event subscription with this key. Another server may have made or validated it a moment
+    /// ago, and events for it may be due already: whether it is gone or not active, the store says.
+    async fn known(&self, key: &str) -> kernel::Result<Option<Arc<SubscriptionEntry>>> {
+        let now = self.service.now();
+        let entry = self.service.snapshot().by_key(key).cloned();
+        if entry.as_ref().is_some_and(|entry| entry.subscription.is_active(now)) {
+            return Ok(entry);
+        }
+        self.service.refresh_if_changed().await?;
+        Ok(self.service.snapshot().by_key(key).cloned())
+    }
+
     async fn deliver(&self, entry: &SubscriptionEntry, items: &[Item]) -> Verdict {
         let subscription = &entry.subscription;
         let now = self.service.now();
@@ -106,12 +124,7 @@ impl EventCourier {
         }
         if !subscription.is_active(now) {
             // Its URL was changed, and the new one has not consented yet.
-            return Verdict::Retry {
-                outcome: Outcome::Disabled.name().into(),
-                answer: "the destination has not been validated".to_owned(),
-                not_before: Some(UNTIL_VALIDATED),
-                probation: None,
-            };
+            return later(Outcome::Disabled, "the destination has not been validated".to_owned());
         }
         let events = items.iter().map(|item| Event::restore(&Bytes::from(item.payload.clone())));
         let events: Vec<Event> = match events.collect() {
@@ -172,7 +185,13 @@ impl EventCourier {
         let schema = entry.subscription.properties.delivery_schema;
         for json in events.iter().filter_map(|event| event.encode(schema)) {
             if let Err(error) = self.service.realtime().send(target, json).await {
-                return refused(Outcome::Disabled, error.message().to_owned());
+                let answer = error.message().to_owned();
+                return match error.kind() {
+                    ErrorKind::Throttled | ErrorKind::Unavailable => later(Outcome::Busy, answer),
+                    ErrorKind::Internal => later(Outcome::GenericError, answer),
+                    // The hub or group cannot be, now or later.
+                    _ => refused(Outcome::Disabled, answer),
+                };
             }
         }
         Verdict::Delivered
@@ -185,7 +204,7 @@ fn attributes(hook: &WebHook, first: Option<&Event>) -> Vec<(HeaderName, HeaderV
         let name = HeaderName::from_bytes(attribute.name.as_bytes()).ok()?;
         let value = match &attribute.source {
             AttributeSource::Static { value, .. } => {
-                let mut value = HeaderValue::from_str(value.expose()).ok()?;
+                let mut value = HeaderValue::from_bytes(value.expose().as_bytes()).ok()?;
                 value.set_sensitive(true);
                 value
             }
@@ -236,6 +255,12 @@ fn verdict(Judgement { outcome, next }: Judgement, answer: String) -> Verdict {
 
 fn refused(outcome: Outcome, answer: String) -> Verdict {
     Verdict::Refused { outcome: outcome.name().into(), answer }
+}
+
+/// No attempt was made, and nothing speaks against the destination.
+fn later(outcome: Outcome, answer: String) -> Verdict {
+    let outcome = outcome.name().into();
+    Verdict::Retry { outcome, answer, not_before: Some(REST), probation: None }
 }
 
 fn canceled(why: &str) -> Verdict {

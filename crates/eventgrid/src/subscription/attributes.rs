@@ -11,6 +11,23 @@ const MAX_VALUE_BYTES: usize = 4096;
 const PROPERTY: &str = "deliveryAttributeMappings";
 /// The service's own headers begin with this.
 const RESERVED: &str = "aeg-";
+/// Headers that say where a request goes, where it ends, or what becomes of the connection (RFC 9110
+/// section 7.6.1, RFC 9112 section 6): with these, an attribute could make another request.
+const OF_THE_CONNECTION: [&str; 13] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// One header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +80,12 @@ impl DeliveryAttribute {
             let shown: String = name.chars().take(60).collect();
             invalid(PROPERTY, format!("The delivery attribute '{}' {what}.", shown.escape_debug()))
         };
-        if name.len() >= RESERVED.len() && name[..].to_ascii_lowercase().starts_with(RESERVED) {
+        let lower = name.to_ascii_lowercase();
+        if lower.starts_with(RESERVED) {
             return Err(wrong("begins with aeg-, which is reserved for the service's own headers"));
+        }
+        if OF_THE_CONNECTION.contains(&lower.as_str()) {
+            return Err(wrong("is a header that belongs to the connection; take another name"));
         }
         if HeaderName::from_bytes(name.as_bytes()).is_err() {
             return Err(wrong("cannot be the name of a header"));
@@ -136,6 +157,15 @@ mod tests {
         let dynamic = json!({ "sourceField": "data.a" });
         for (name, kind, properties, says) in [
             ("AEG-x", "Dynamic", dynamic.clone(), "reserved"),
+            ("aeg-", "Dynamic", dynamic.clone(), "reserved"),
+            ("Host", "Dynamic", dynamic.clone(), "belongs to the connection"),
+            ("content-length", "Dynamic", dynamic.clone(), "belongs to the connection"),
+            ("Transfer-Encoding", "Dynamic", dynamic.clone(), "belongs to the connection"),
+            ("connection", "Dynamic", dynamic.clone(), "belongs to the connection"),
+            ("Keep-Alive", "Dynamic", dynamic.clone(), "belongs to the connection"),
+            ("TE", "Dynamic", dynamic.clone(), "belongs to the connection"),
+            ("upgrade", "Dynamic", dynamic.clone(), "belongs to the connection"),
+            ("expect", "Dynamic", dynamic.clone(), "belongs to the connection"),
             ("a b", "Dynamic", dynamic.clone(), "cannot be the name"),
             ("", "Dynamic", dynamic.clone(), "cannot be the name"),
             ("a", "Other", dynamic, "other than Static and Dynamic"),

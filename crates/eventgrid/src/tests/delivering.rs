@@ -264,3 +264,38 @@ async fn events_that_nobody_watches_cost_nothing() {
     let batch = world.grid.system_events(&chat(), &[user_disconnected()]);
     assert!(batch.statements.is_empty());
 }
+
+#[tokio::test]
+async fn a_subscription_that_another_server_made_a_moment_ago_is_known_when_its_events_are_due() {
+    let world = World::new().await;
+    let late = World::beside(&world, Start::default()).await;
+    late.tasks.shutdown(Duration::from_secs(10)).await.unwrap();
+    let webhook = Webhook::consenting(|| 200).await;
+    let topic = world.topic("orders", json!({})).await;
+    world.subscribe(&topic, "billing", web_hook(&webhook.url())).await;
+    webhook.next().await;
+    assert_eq!(world.publish(&topic, &json!([event("1", "a")])).await.0, 200);
+    assert!(late.grid.event_subscription(&topic, "billing").is_err(), "it does not look");
+    let driver = late.deliveries.driver(vec![late.grid.queue()]);
+    world.tasks.spawn("deliveries", driver.run(world.tasks.token().clone()));
+    assert_eq!(webhook.next().await.json()[0]["id"], "1");
+    let counts = world.deliveries.counts(crate::QUEUE).await.unwrap();
+    assert!(counts.iter().all(|it| it.dead == 0), "{counts:?}");
+}
+
+#[tokio::test]
+async fn attributes_carry_whatever_text_a_header_can() {
+    let world = World::new().await;
+    world.deliver();
+    let topic = world.topic("orders", json!({})).await;
+    let webhook = Webhook::consenting(|| 200).await;
+    let attributes =
+        json!([{ "name": "x-place", "type": "Static", "properties": { "value": "Zürich" } }]);
+    let properties =
+        with_destination(web_hook(&webhook.url()), "deliveryAttributeMappings", attributes);
+    world.subscribe(&topic, "billing", properties).await;
+    webhook.next().await;
+    world.publish(&topic, &json!([event("1", "a")])).await;
+    let seen = webhook.next().await;
+    assert_eq!(seen.headers["x-place"].as_bytes(), "Zürich".as_bytes());
+}
