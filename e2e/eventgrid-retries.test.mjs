@@ -240,10 +240,10 @@ test("a webhook that keeps failing is left alone for a while, others are not, an
   await grid.subscribe(topic.id, healthy);
   await grid.publisher(topic).send(Array.from({ length: 100 }, () => eventGridEvent()));
   await healthy.deliveries.take(100);
-  await eventually("probation", async () => (await grid.seen(name)).health.probationUntil !== undefined);
+  await eventually("probation", async () => (await grid.seen(name)).health.probationUntil != null);
   const listed = await typed(["events", "subscriptions", "--topic", topic.name, "--data", server.data]);
   assert.match(listed.out, new RegExp(`/${name} .* on probation until `));
   receiver.answer = () => 200;
   const { health, dead } = await grid.settled(name);
-  assert.deepEqual([health.delivered, dead, health.probationUntil], [100, 0, undefined]);
+  assert.deepEqual([health.delivered, dead, health.probationUntil ?? null], [100, 0, null]);
 });
