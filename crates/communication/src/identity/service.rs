@@ -130,8 +130,15 @@ impl Identities {
     /// `Unauthenticated` with the reason when the token does not hold for this resource now; an error
     /// of the store.
     pub async fn authenticate(&self, resource: &Resource, token: &str) -> Result<Caller> {
-        let claims = self.claims(token).map_err(unauthenticated)?;
         let now = self.0.clock.now();
+        let claims = match self.claims(token) {
+            // Another server may have made the key since.
+            Err(TokenRefusal::UnknownKey) if self.0.keys.look_for_new(now).await? => {
+                self.claims(token)
+            }
+            claims => claims,
+        };
+        let claims = claims.map_err(unauthenticated)?;
         let refuse = |refusal| Err(unauthenticated(refusal));
         if claims.resource_id() != resource.id {
             return refuse(TokenRefusal::OtherResource);

@@ -4,7 +4,7 @@
 //! it is deleted. Public keys are published as a JSON Web Key Set, so that other programs can verify
 //! tokens, too.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -24,6 +24,9 @@ const ROTATE_AFTER: Duration = Duration::from_hours(30 * 24);
 /// How long a replaced key goes on verifying: the longest life of a token, and an hour for nodes that
 /// learn late of the replacement.
 const KEEP_FOR: Duration = MAX_LIFETIME.saturating_add(Duration::from_hours(1));
+
+/// How often an unknown key is looked for.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// A key pair of the curve P-256.
 pub(crate) struct SigningKey {
@@ -75,6 +78,8 @@ pub(crate) struct SigningKeys {
     db: Db,
     master: Arc<MasterKey>,
     keys: ArcSwap<Vec<SigningKey>>,
+    /// When the store was last asked for an unknown key.
+    asked: Mutex<Option<Timestamp>>,
 }
 
 impl SigningKeys {
@@ -83,7 +88,7 @@ impl SigningKeys {
     /// # Errors
     /// When the store fails, or a key was sealed with another master key.
     pub(crate) async fn open(db: Db, master: Arc<MasterKey>, now: Timestamp) -> Result<Self> {
-        let keys = Self { db, master, keys: ArcSwap::default() };
+        let keys = Self { db, master, keys: ArcSwap::default(), asked: Mutex::default() };
         keys.refresh(now).await?;
         Ok(keys)
     }
@@ -114,6 +119,22 @@ impl SigningKeys {
         }
         self.keys.store(Arc::new(kept));
         Ok(())
+    }
+
+    /// Looks for keys that another process has made since, and says whether it looked: tokens can name
+    /// any key, so the store is asked once a second at most.
+    ///
+    /// # Errors
+    /// As [`SigningKeys::refresh`].
+    pub(crate) async fn look_for_new(&self, now: Timestamp) -> Result<bool> {
+        {
+            let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            if asked.is_some_and(|asked| now.since(asked) < LOOK_AGAIN_AFTER) {
+                return Ok(false);
+            }
+            *asked = Some(now);
+        }
+        self.refresh(now).await.map(|()| true)
     }
 
     /// Calls `sign` with the key that signs now.
@@ -169,35 +190,35 @@ fn place(kid: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use storage::testing::TestDb;
+
     use super::*;
     use crate::store::MIGRATIONS;
 
+    storage::conformance!(
+        a_restart_keeps_the_key_and_the_store_does_not_show_it,
+        a_key_is_replaced_and_verifies_until_its_last_token_is_gone,
+        two_processes_end_up_with_each_others_keys,
+        a_key_of_another_process_is_found_when_it_is_asked_for,
+    );
+
     const DAY: Duration = Duration::from_hours(24);
 
-    async fn database() -> Db {
-        let db = Db::in_memory().unwrap();
-        db.migrate("communication", MIGRATIONS).await.unwrap();
-        db
-    }
-
     async fn keys(db: &Db, now: Timestamp) -> SigningKeys {
+        db.migrate("communication", MIGRATIONS).await.unwrap();
         let master = Arc::new(MasterKey::from_bytes(&[7; 32]));
         SigningKeys::open(db.clone(), master, now).await.unwrap()
     }
 
-    #[tokio::test]
-    async fn a_restart_keeps_the_key_and_the_store_does_not_show_it() {
-        let db = database().await;
+    async fn a_restart_keeps_the_key_and_the_store_does_not_show_it(db: TestDb) {
         let now = Timestamp::from_secs(1_700_000_000);
         let first = keys(&db, now).await.jwks();
         assert_eq!(keys(&db, now + DAY).await.jwks(), first);
         let other = Arc::new(MasterKey::from_bytes(&[8; 32]));
-        assert!(SigningKeys::open(db, other, now).await.is_err());
+        assert!(SigningKeys::open(Db::clone(&db), other, now).await.is_err());
     }
 
-    #[tokio::test]
-    async fn a_key_is_replaced_and_verifies_until_its_last_token_is_gone() {
-        let db = database().await;
+    async fn a_key_is_replaced_and_verifies_until_its_last_token_is_gone(db: TestDb) {
         let made = Timestamp::from_secs(1_700_000_000);
         let keys = keys(&db, made).await;
         let old = keys.with_newest(|key| key.kid().to_owned()).unwrap();
@@ -213,14 +234,25 @@ mod tests {
         assert_eq!(keys.jwks()["keys"].as_array().unwrap().len(), 1);
     }
 
-    #[tokio::test]
-    async fn two_processes_end_up_with_each_others_keys() {
-        let db = database().await;
+    async fn two_processes_end_up_with_each_others_keys(db: TestDb) {
         let now = Timestamp::from_secs(1_700_000_000);
         let (one, two) = (keys(&db, now).await, keys(&db, now).await);
         assert_eq!(one.jwks(), two.jwks());
         one.refresh(now + ROTATE_AFTER).await.unwrap();
         two.refresh(now + ROTATE_AFTER).await.unwrap();
         assert_eq!(one.jwks(), two.jwks());
+    }
+
+    async fn a_key_of_another_process_is_found_when_it_is_asked_for(db: TestDb) {
+        let now = Timestamp::from_secs(1_700_000_000);
+        let (one, two) = (keys(&db, now).await, keys(&db, now).await);
+        let later = now + ROTATE_AFTER;
+        two.refresh(later).await.unwrap();
+        let kid = two.with_newest(|key| key.kid().to_owned()).unwrap();
+        assert_eq!(one.point(&kid), None);
+        assert!(one.look_for_new(later).await.unwrap());
+        assert_eq!(one.point(&kid), two.point(&kid));
+        assert!(!one.look_for_new(later + Duration::from_millis(999)).await.unwrap());
+        assert!(one.look_for_new(later + Duration::from_secs(1)).await.unwrap());
     }
 }
