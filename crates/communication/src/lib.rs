@@ -5,6 +5,7 @@
 //! | `identity` | users, access tokens, the keys that sign them; `/identities`, `/access` |
 //! | `chat` | threads, participants, messages, receipts; `/chat` |
 //! | `events` | the Event Grid events that a change in chat causes; pure |
+//! | `link` | the notification hub of a resource, and everything that may be wrong with it |
 //! | [`Ports`] | what chat needs of others: telling who is connected, durable work |
 //! | `identifier` | raw ids and identifier objects |
 //! | `resource`, `service` | keys, hosts, and what the entrances share |
@@ -16,6 +17,7 @@ pub mod chat;
 pub mod events;
 mod identifier;
 pub mod identity;
+pub mod link;
 mod ports;
 mod recent;
 mod resource;
