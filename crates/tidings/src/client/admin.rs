@@ -63,16 +63,19 @@ impl Admin {
         whole(answer).await
     }
 
-    /// An answer that goes on, given piece by piece to `piece` until it ends.
+    /// An answer that goes on: `begun` is called once it has begun, then `piece` with each piece of
+    /// it until it ends.
     ///
     /// # Errors
     /// As [`Admin::get`], and what `piece` says.
     pub async fn follow(
         &self,
         path: &str,
+        begun: impl FnOnce(),
         mut piece: impl FnMut(&[u8]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut answer = self.call(Method::GET, path, Bytes::new()).await?;
+        begun();
         while let Some(frame) = answer.body_mut().frame().await {
             let frame = frame.context("the server has gone")?;
             if let Some(data) = frame.data_ref() {

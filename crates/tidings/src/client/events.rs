@@ -95,9 +95,10 @@ pub async fn send(
 /// When the server does not answer, or goes.
 pub async fn tail(admin: &Admin, as_json: bool) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    terminal::complain("listening; Ctrl-C ends it\n");
+    // Said once the server tells everything: what is published from now on will be seen.
+    let begun = || terminal::complain("listening; Ctrl-C ends it\n");
     let mut unfinished = Vec::new();
-    let told = admin.follow("/eventgrid/tail", |piece| {
+    let told = admin.follow("/eventgrid/tail", begun, |piece| {
         unfinished.extend_from_slice(piece);
         while let Some(end) = unfinished.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = unfinished.drain(..=end).collect();
