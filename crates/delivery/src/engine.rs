@@ -19,7 +19,7 @@ use kernel::Timestamp;
 
 use crate::decide::{Circumstances, Next, decide};
 use crate::driver::Queue;
-use crate::probation::Change;
+use crate::probation::{Change, Probation};
 use crate::schedule::scaled;
 use crate::store::{Attempted, Claimed, Settled, Settlement};
 use crate::{DeliveryId, Item, Plan, Reason, Verdict};
@@ -134,7 +134,8 @@ impl Engine {
         self.advance(address, now, effects);
     }
 
-    /// The target was cancelled: what has not begun never will.
+    /// The target was cancelled: what has not begun never will, and what it failed before says
+    /// nothing about one that takes its name later.
     pub(crate) fn cancelled(
         &mut self,
         address: &Address,
@@ -142,6 +143,9 @@ impl Engine {
         effects: &mut Vec<Effect>,
     ) {
         self.give_back(address);
+        if let Some(target) = self.targets.get_mut(address) {
+            target.probation = Probation::default();
+        }
         self.settle(effects);
         self.advance(address, now, effects);
     }

@@ -116,6 +116,19 @@ fn a_target_on_probation_gives_its_leases_back_and_is_probed_by_one() {
 }
 
 #[test]
+fn a_target_that_was_cancelled_is_forgotten_with_its_probation() {
+    let (mut engine, ids, mut effects) = (engine(1, 100), Ids::default(), Vec::new());
+    engine.found(&address("t"), at(0), at(0), &mut effects);
+    engine.claimed(&address("t"), claimed(&ids, 1), at(0), &mut effects);
+    engine.attempted(1, &fails(), (at(0), 0), &mut effects);
+    engine.cancelled(&address("t"), at(1), &mut effects);
+    assert!(engine.targets.is_empty() && engine.wake_at().is_none());
+    effects.clear();
+    engine.found(&address("t"), at(1), at(1), &mut effects);
+    assert!(matches!(effects[..], [Effect::Claim { .. }]), "another one of its name: {effects:?}");
+}
+
+#[test]
 fn an_expired_item_is_buried_without_an_attempt() {
     let (mut engine, ids, mut effects) = (engine(2, 100), Ids::default(), Vec::new());
     engine.found(&address("t"), at(100), at(100), &mut effects);
