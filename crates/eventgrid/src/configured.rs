@@ -201,22 +201,30 @@ impl EventGrid {
             match subscription.state {
                 State::Succeeded => return,
                 _ if waits => {}
+                // Whether its outcome took effect, the next look tells: it may have been changed
+                // meanwhile.
                 _ => {
-                    if let Err(error) = self.validate(&mut subscription).await {
-                        let name = &subscription.name;
-                        tracing::warn!(event_subscription = name, %error, "not validated yet");
-                        let reason = Some(error.message().to_owned());
-                        subscription.state = State::Creating { reason };
-                    }
-                    let statement = Store::put_state(&subscription);
-                    if let Err(error) = self.store_and_refresh(vec![statement]).await {
+                    if let Err(error) = self.validate_once(&mut subscription).await {
                         tracing::warn!(%error, "the outcome of a validation was not stored");
                     }
-                    // Whether it took effect, the next look tells: it may have been changed meanwhile.
                 }
             }
             pause = pauses.next().unwrap_or(pause);
             tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn validate_once(&self, subscription: &mut EventSubscription) -> Result<()> {
+        let before = subscription.state.clone();
+        let handshake = self.validate(subscription).await.map_err(|error| {
+            let name = &subscription.name;
+            tracing::warn!(event_subscription = name, %error, "not validated yet");
+            subscription.state = State::Creating { reason: Some(error.message().to_owned()) };
+        });
+        self.store_and_refresh(vec![Store::put_state(subscription, &before)]).await?;
+        match handshake {
+            Ok(handshake) => handshake.stored().await,
+            Err(()) => Ok(()),
         }
     }
 }

@@ -6,7 +6,7 @@
 //! | `rest`, `access`, `publish` | a publication in, deliveries on disk |
 //! | `courier` | deliveries out |
 //! | `control`, `configured` | topics and event subscriptions: by calls, by the configuration file |
-//! | `validation` | the handshake before a webhook gets events |
+//! | `validation`, `expiration` | the handshake before a webhook gets events; the end of its time |
 //! | `watch`, `operator` | what people see and do |
 //! | `registry`, `store`, `catalogue` | the snapshot that publishing reads, all SQL, topics for commands |
 //! | `topic`, `subscription` | the nouns |
@@ -27,6 +27,7 @@ mod courier;
 pub mod credential;
 pub mod dead_letter;
 pub mod event;
+mod expiration;
 pub mod filter;
 mod json;
 mod operator;

@@ -26,7 +26,7 @@ use crate::watch::Watch;
 /// The queue of deliveries to event subscriptions; a target is the key of an event subscription.
 pub const QUEUE: &str = "eventgrid";
 
-/// How often the store is asked whether another process has changed topics or event subscriptions.
+/// How often the store is asked whether topics or event subscriptions were changed.
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
 /// System events in the background at a time.
 const RAISING: usize = 256;
@@ -139,20 +139,17 @@ impl EventGrid {
         });
     }
 
-    /// Refreshes the snapshot when another process has written to the store.
+    /// Takes into the snapshot what another process has changed, and what a call of this one has
+    /// changed whose caller went away before it was answered; removes what has expired.
     async fn watch_store(&self) {
-        let mut known = None;
         loop {
-            match self.store().change_counter().await {
-                Ok(counter) if known == Some(counter) => {}
-                Ok(counter) => match self.refresh_if_changed().await {
-                    Ok(()) => known = Some(counter),
-                    Err(error) => {
-                        let context = error.operator_context();
-                        tracing::warn!(%error, context, "topics could not be read again");
-                    }
-                },
-                Err(error) => tracing::debug!(%error, "the store could not be asked for changes"),
+            let looked = match self.refresh_if_changed().await {
+                Ok(()) => self.remove_expired().await,
+                failed => failed,
+            };
+            if let Err(error) = looked {
+                let context = error.operator_context();
+                tracing::warn!(%error, context, "topics and event subscriptions are not up to date");
             }
             tokio::time::sleep(REFRESH_EVERY).await;
         }

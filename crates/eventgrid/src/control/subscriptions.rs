@@ -6,10 +6,12 @@ use kernel::{Error, ErrorKind, Result, Secret};
 use serde_json::{Value, json};
 
 use super::{check_name, owned_by_file};
+use crate::expiration;
 use crate::registry::SubscriptionEntry;
 use crate::service::EventGrid;
 use crate::store::Store;
 use crate::subscription::{Destination, EventSubscription, Properties, State};
+use crate::validation::UnderWay;
 use wire::ResourceId;
 
 const LONGEST_NAME: usize = 64;
@@ -45,13 +47,15 @@ impl EventGrid {
                 return Err(Error::new(ErrorKind::Conflict, "QuotaExceeded", message));
             }
         }
-        self.settle_subscription(scope, name, existing.as_ref(), properties).await
+        let (agreed, handshake) = self.agree(scope, name, existing.as_ref(), properties).await?;
+        self.keep(agreed, handshake).await
     }
 
     /// Changes an event subscription: the body of a PATCH, flat or with `properties` around it.
     ///
     /// # Errors
-    /// As [`EventGrid::put_event_subscription`].
+    /// As [`EventGrid::put_event_subscription`]; `NotFound` or `Conflict` when it was deleted or
+    /// changed while the webhook was asked.
     pub async fn patch_event_subscription(
         &self,
         scope: &ResourceId,
@@ -62,7 +66,9 @@ impl EventGrid {
         let existing = Arc::clone(snapshot.subscription(scope, name)?);
         let input = snapshot.input_schema(scope);
         let properties = existing.subscription.properties.patched(patch, &input)?;
-        self.settle_subscription(scope, name, Some(&existing), properties).await
+        let (agreed, handshake) = self.agree(scope, name, Some(&existing), properties).await?;
+        self.check_unchanged(&existing.subscription).await?;
+        self.keep(agreed, handshake).await
     }
 
     /// One event subscription.
@@ -126,25 +132,6 @@ impl EventGrid {
         Ok(attributes.unwrap_or_else(|| json!([])))
     }
 
-    /// Asks the webhook of an event subscription again that has not been validated.
-    ///
-    /// # Errors
-    /// `NotFound`, or `Invalid` when the webhook does not consent; its state is kept then.
-    pub async fn retry_validation(
-        &self,
-        scope: &ResourceId,
-        name: &str,
-    ) -> Result<EventSubscription> {
-        let entry = Arc::clone(self.snapshot().subscription(scope, name)?);
-        if entry.subscription.state == State::Succeeded {
-            return Ok(entry.subscription.clone());
-        }
-        let mut subscription = entry.subscription.clone();
-        self.validate(&mut subscription).await?;
-        self.store_and_refresh(vec![Store::put_state(&subscription)]).await?;
-        Ok(subscription)
-    }
-
     fn event_subscriptions_where(
         &self,
         wanted: impl Fn(&EventSubscription) -> bool,
@@ -156,21 +143,23 @@ impl EventGrid {
         found
     }
 
-    async fn settle_subscription(
+    /// The event subscription that these properties make, with what its destination says to it.
+    async fn agree(
         &self,
         scope: &ResourceId,
         name: &str,
         existing: Option<&Arc<SubscriptionEntry>>,
         properties: Properties,
-    ) -> Result<EventSubscription> {
+    ) -> Result<(EventSubscription, Option<UnderWay>)> {
         let before = existing.map(|entry| &entry.subscription);
         if before.is_some_and(|it| it.owned_by_file) {
             return Err(owned_by_file("event subscription", name));
         }
+        let now = self.now();
+        expiration::check(&properties, now)?;
         if let Destination::WebPubSub(target) = &properties.destination {
             self.realtime().check(target)?;
         }
-        let now = self.now();
         let mut subscription = EventSubscription {
             scope: before.map_or(scope, |it| &it.scope).clone(),
             name: before.map_or(name, |it| it.name.as_str()).to_owned(),
@@ -181,15 +170,46 @@ impl EventGrid {
             changed: now,
             properties,
         };
-        match before.filter(|it| it.has_consent_for(&subscription.properties)) {
+        let handshake = match before.filter(|it| it.has_consent_for(&subscription.properties)) {
             Some(before) => {
                 subscription.state = State::Succeeded;
                 subscription.allowed_rate = before.allowed_rate;
+                None
             }
-            None => self.validate(&mut subscription).await?,
+            None => Some(self.validate(&mut subscription).await?),
+        };
+        Ok((subscription, handshake))
+    }
+
+    /// Refuses a change of something that is not what it was when the change began: a webhook takes
+    /// its time to answer.
+    async fn check_unchanged(&self, before: &EventSubscription) -> Result<()> {
+        self.refresh_if_changed().await?;
+        let snapshot = self.snapshot();
+        if snapshot.subscription(&before.scope, &before.name)?.subscription.changed
+            == before.changed
+        {
+            return Ok(());
         }
+        let message = format!(
+            "The event subscription '{}' was changed by another call meanwhile. Send this one again.",
+            before.name
+        );
+        Err(Error::new(ErrorKind::Conflict, "Conflict", message))
+    }
+
+    /// Stores an event subscription and ends its handshake.
+    pub(crate) async fn keep(
+        &self,
+        subscription: EventSubscription,
+        handshake: Option<UnderWay>,
+    ) -> Result<EventSubscription> {
         self.store_and_refresh(vec![self.store().put_subscription(&subscription)]).await?;
-        Ok(subscription)
+        if let Some(handshake) = handshake {
+            handshake.stored().await?;
+        }
+        let stored = self.event_subscription(&subscription.scope, &subscription.name);
+        Ok(stored.unwrap_or(subscription))
     }
 }
 

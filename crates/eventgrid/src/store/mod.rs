@@ -111,16 +111,13 @@ impl Store {
         Ok(rows.first().map(|row| row.get(0)).transpose()?.unwrap_or_default())
     }
 
-    /// A number that changes when another process has written to the database, and perhaps without
-    /// that.
-    pub(crate) async fn change_counter(&self) -> Result<i64> {
-        Ok(self.db.change_counter().await?)
-    }
-
-    /// Changes topics and event subscriptions in one transaction.
-    pub(crate) async fn change(&self, statements: Vec<Statement>) -> Result<()> {
+    /// Changes topics and event subscriptions in one transaction. Returns how many rows each
+    /// statement has changed.
+    pub(crate) async fn change(&self, statements: Vec<Statement>) -> Result<Vec<u64>> {
         let next = Statement::new("UPDATE eventgrid_revision SET number = number + 1", []);
-        self.write(std::iter::once(next).chain(statements).collect()).await
+        let statements: Vec<_> = std::iter::once(next).chain(statements).collect();
+        let outcomes = self.db.write(statements).await?;
+        Ok(outcomes.iter().skip(1).map(|outcome| outcome.affected).collect())
     }
 
     /// Carries out statements in one transaction that change no topic and no event subscription.
@@ -219,18 +216,35 @@ impl Store {
     }
 
     /// Writes what came of a validation, unless the event subscription was changed or deleted while
-    /// its webhook was asked.
-    pub(crate) fn put_state(subscription: &EventSubscription) -> Statement {
+    /// its webhook was asked, or is no longer in the state `before`: another server may have asked at
+    /// the same time, and the first one counts.
+    pub(crate) fn put_state(subscription: &EventSubscription, before: &State) -> Statement {
         let StateColumns { reason, code, until } = StateColumns::of(&subscription.state);
+        let code_before = StateColumns::of(before).code.unwrap_or_default();
         Statement::new(
             "UPDATE eventgrid_subscriptions SET state = $1, reason = $2, code = $3, until = $4,
-               allowed_rate = $5 WHERE scope = $6 AND name = $7 AND changed = $8",
+               allowed_rate = $5 WHERE scope = $6 AND name = $7 AND changed = $8
+               AND state = $9 AND COALESCE(code, '') = $10",
             vals![
                 subscription.state.as_str(),
                 reason,
                 code,
                 until,
                 subscription.allowed_rate.map(i64::from),
+                subscription.scope.key(),
+                subscription.name.to_ascii_lowercase(),
+                subscription.changed,
+                before.as_str(),
+                code_before,
+            ],
+        )
+    }
+
+    /// Deletes an event subscription as it is known, not one that was changed meanwhile.
+    pub(crate) fn delete_unchanged(subscription: &EventSubscription) -> Statement {
+        Statement::new(
+            "DELETE FROM eventgrid_subscriptions WHERE scope = $1 AND name = $2 AND changed = $3",
+            vals![
                 subscription.scope.key(),
                 subscription.name.to_ascii_lowercase(),
                 subscription.changed,

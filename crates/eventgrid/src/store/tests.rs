@@ -16,6 +16,7 @@ storage::conformance!(
     the_first_keys_of_a_topic_stay_until_one_is_replaced,
     a_validation_that_was_overtaken_changes_nothing,
     the_revision_grows_with_definitions_alone,
+    what_was_changed_meanwhile_is_not_deleted,
 );
 
 async fn store(db: &TestDb) -> Store {
@@ -141,17 +142,33 @@ async fn a_validation_that_was_overtaken_changes_nothing(db: TestDb) {
     let validated = EventSubscription { state: State::Succeeded, ..asked.clone() };
     let state = async || store.load().await.unwrap().subscriptions.pop().map(|it| it.state);
 
-    store.change(vec![Store::put_state(&validated)]).await.unwrap();
+    store.change(vec![Store::put_state(&validated, &asked.state)]).await.unwrap();
     assert_eq!(state().await, None, "it is not made by that");
     store.change(vec![store.put_subscription(&asked)]).await.unwrap();
-    store.change(vec![Store::put_state(&validated)]).await.unwrap();
+    store.change(vec![Store::put_state(&validated, &asked.state)]).await.unwrap();
     assert_eq!(state().await, Some(State::Succeeded));
 
     let later = asked.changed + std::time::Duration::from_micros(1);
-    let edited = EventSubscription { changed: later, ..asked };
+    let edited = EventSubscription { changed: later, ..asked.clone() };
     store.change(vec![store.put_subscription(&edited)]).await.unwrap();
-    store.change(vec![Store::put_state(&validated)]).await.unwrap();
+    store.change(vec![Store::put_state(&validated, &asked.state)]).await.unwrap();
     assert_eq!(state().await, Some(State::Creating { reason: None }));
+
+    // Two servers ask at once: the code that the webhook was given first stays good.
+    let code = |code: &str| {
+        let (code, until) = (code.to_owned(), Timestamp::from_secs(9));
+        State::AwaitingManualAction { code, until }
+    };
+    for state in [code("one"), code("other")] {
+        let waits = EventSubscription { state, ..edited.clone() };
+        store.change(vec![Store::put_state(&waits, &edited.state)]).await.unwrap();
+    }
+    assert_eq!(state().await, Some(code("one")));
+    let opened = EventSubscription { state: State::Succeeded, ..edited };
+    for (wrong, changed) in [(code("other"), [0]), (code("one"), [1])] {
+        let changes = store.change(vec![Store::put_state(&opened, &wrong)]).await;
+        assert_eq!(changes.unwrap(), changed);
+    }
 }
 
 async fn the_revision_grows_with_definitions_alone(db: TestDb) {
@@ -164,4 +181,15 @@ async fn the_revision_grows_with_definitions_alone(db: TestDb) {
     other.change(vec![other.put_topic(&topic("g", "Orders"), None)]).await.unwrap();
     assert_eq!(one.revision().await.unwrap(), before + 1);
     assert_eq!(one.load().await.unwrap().revision, before + 1);
+}
+
+async fn what_was_changed_meanwhile_is_not_deleted(db: TestDb) {
+    let store = store(&db).await;
+    let known = subscription("Billing", State::Succeeded);
+    let later = known.changed + std::time::Duration::from_micros(1);
+    let edited = EventSubscription { changed: later, ..known.clone() };
+    store.change(vec![store.put_subscription(&edited)]).await.unwrap();
+    for (it, gone) in [(&known, [0]), (&edited, [1]), (&edited, [0])] {
+        assert_eq!(store.change(vec![Store::delete_unchanged(it)]).await.unwrap(), gone);
+    }
 }

@@ -110,6 +110,14 @@ async fn a_change_by_another_process_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_change_whose_caller_went_away_before_the_answer_is_noticed() {
+    let world = World::new().await;
+    let id = world.topic("orders", json!({})).await;
+    world.grid.store().change(crate::store::Store::delete_topic(&id)).await.unwrap();
+    eventually("the topic is gone", async || world.grid.topic(&id).is_err()).await;
+}
+
+#[tokio::test]
 async fn calls_cannot_change_what_the_file_defines() {
     let topic = configured_topic("orders");
     let id = topic.id.clone();

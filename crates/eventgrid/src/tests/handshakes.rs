@@ -197,3 +197,111 @@ async fn a_webhook_of_the_file_is_asked_until_it_consents() {
     ready.send(true).unwrap();
     eventually("it consents", async || state().state.as_str() == "Succeeded").await;
 }
+
+/// A webhook that is told when to answer, and tells the validation URL it was given.
+async fn hesitant() -> (Webhook, watch::Sender<bool>, watch::Receiver<String>) {
+    let ((release, released), (told, urls)) =
+        (watch::channel(false), watch::channel(String::new()));
+    let webhook = Webhook::answering(move |seen| {
+        let (mut released, told) = (released.clone(), told.clone());
+        async move {
+            let code = seen.json()[0]["data"]["validationCode"].clone();
+            told.send_replace(code_of(&seen));
+            if released.wait_for(|released| *released).await.is_err() {
+                return StatusCode::GONE.into_response();
+            }
+            axum::Json(json!({ "validationResponse": code })).into_response()
+        }
+    })
+    .await;
+    (webhook, release, urls)
+}
+
+#[tokio::test]
+async fn the_url_may_be_opened_between_the_answer_and_what_is_stored() {
+    let world = World::new().await;
+    let topic = world.topic("orders", json!({})).await;
+    let webhook = silent().await;
+    let put = web_hook(&webhook.url());
+    let mut made = world.grid.put_event_subscription(&topic, "billing", &put).await.unwrap();
+    let handshake = world.grid.validate(&mut made).await.unwrap();
+    webhook.next().await;
+    assert_eq!(open(&world, &code_of(&webhook.next().await)).await, 200);
+    let kept = world.grid.keep(made, Some(handshake)).await.unwrap();
+    assert_eq!(kept.state.as_str(), "Succeeded");
+}
+
+#[tokio::test]
+async fn a_call_whose_caller_goes_away_leaves_no_handshake_behind() {
+    let world = World::new().await;
+    let topic = world.topic("orders", json!({})).await;
+    let (webhook, _release, mut urls) = hesitant().await;
+    let properties = web_hook(&webhook.url());
+    let put = world.grid.put_event_subscription(&topic, "billing", &properties);
+    tokio::select! {
+        _ = put => panic!("the webhook does not answer"),
+        asked = urls.wait_for(|url| !url.is_empty()) => drop(asked),
+    }
+    let url = urls.borrow().clone();
+    assert_eq!(open(&world, &url).await, 404);
+}
+
+#[tokio::test]
+async fn the_url_may_be_opened_at_a_server_that_has_not_looked_yet() {
+    let world = World::new().await;
+    let late = World::beside(&world, Start::default()).await;
+    late.tasks.shutdown(Duration::from_secs(10)).await.unwrap();
+    let topic = world.topic("orders", json!({})).await;
+    let webhook = silent().await;
+    let properties = web_hook(&webhook.url());
+    world.grid.put_event_subscription(&topic, "billing", &properties).await.unwrap();
+    assert_eq!(open(&late, &code_of(&webhook.next().await)).await, 200);
+    let seen = async || world.grid.event_subscription(&topic, "billing").unwrap().state;
+    eventually("both know", async || seen().await == crate::subscription::State::Succeeded).await;
+}
+
+#[tokio::test]
+async fn a_change_does_not_bring_back_what_was_deleted_while_the_webhook_was_asked() {
+    let world = World::new().await;
+    let topic = world.topic("orders", json!({})).await;
+    let old = Webhook::consenting(|| 200).await;
+    world.subscribe(&topic, "billing", web_hook(&old.url())).await;
+    let (webhook, release, mut urls) = hesitant().await;
+    let (grid, scope, patch) = (world.grid.clone(), topic.clone(), web_hook(&webhook.url()));
+    let change =
+        tokio::spawn(async move { grid.patch_event_subscription(&scope, "billing", &patch).await });
+    urls.wait_for(|url| !url.is_empty()).await.unwrap();
+    world.grid.delete_event_subscription(&topic, "billing").await.unwrap();
+    release.send(true).unwrap();
+    assert_eq!(change.await.unwrap().unwrap_err().kind(), kernel::ErrorKind::NotFound);
+    assert!(world.grid.event_subscriptions(&topic).is_empty());
+}
+
+#[tokio::test]
+async fn what_has_expired_is_removed_and_its_webhook_is_told() {
+    let clock = clock();
+    let start = Start { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..Start::default() };
+    let world = World::start(start).await;
+    let topic = world.topic("orders", json!({})).await;
+    let webhook = Webhook::consenting(|| 200).await;
+    let mut properties = web_hook(&webhook.url());
+    let past = clock.now();
+    properties["expirationTimeUtc"] = crate::calendar::rfc3339(past).into();
+    let put = world.grid.put_event_subscription(&topic, "billing", &properties).await;
+    assert!(put.unwrap_err().message().contains("has passed already"));
+
+    let soon = past + Duration::from_secs(60);
+    properties["expirationTimeUtc"] = crate::calendar::rfc3339(soon).into();
+    world.subscribe(&topic, "billing", properties).await;
+    assert_eq!(webhook.next().await.header("aeg-event-type"), "SubscriptionValidation");
+    world.publish(&topic, &json!([event("1", "a")])).await;
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(webhook.next().await.header("aeg-event-type"), "SubscriptionDeletion");
+    assert!(world.grid.event_subscriptions(&topic).is_empty());
+    world.deliver();
+    let dead = async || {
+        let counts = world.deliveries.counts(crate::QUEUE).await.unwrap();
+        counts.iter().any(|it| it.dead == 1)
+    };
+    eventually("what waited for it is a dead letter", dead).await;
+}

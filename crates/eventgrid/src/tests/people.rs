@@ -2,6 +2,7 @@
 
 use http_body_util::BodyExt as _;
 
+use super::webhook::Webhook;
 use super::*;
 
 async fn ask(world: &World, request: Request<Body>) -> (u16, Value) {
@@ -19,18 +20,13 @@ fn redrive(body: &Value) -> Request<Body> {
     request.header("content-type", "application/json").body(body.to_string().into()).unwrap()
 }
 
-/// A world with one dead letter: its destination's name is refused when it is used.
+/// A world with one dead letter: its webhook refuses it.
 async fn with_a_dead_letter() -> (World, ResourceId) {
-    let start = Start::default();
-    let clock = clock();
-    let world = World::start(Start { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..start }).await;
+    let world = World::new().await;
     let topic = world.topic("orders", json!({})).await;
-    let mut properties = hub("news");
-    let expires = clock.now() + Duration::from_secs(1);
-    properties["expirationTimeUtc"] = crate::calendar::rfc3339(expires).into();
-    world.subscribe(&topic, "screens", properties).await;
+    let webhook = Webhook::consenting(|| 400).await;
+    world.subscribe(&topic, "screens", web_hook(&webhook.url())).await;
     world.publish(&topic, &json!([event("1", "order.made")])).await;
-    clock.advance(Duration::from_secs(2));
     world.deliver();
     let dead = async || {
         let counts = world.deliveries.counts(crate::QUEUE).await.unwrap();
@@ -65,17 +61,20 @@ async fn dead_letters_are_listed_with_their_events_and_put_back() {
     let letter = &listed["value"][0];
     assert_eq!(
         (&letter["reason"], &letter["lastOutcome"]),
-        (&json!("refused"), &json!("Canceled"))
+        (&json!("refused"), &json!("BadRequest"))
     );
     assert_eq!((&letter["eventType"], &letter["event"]["id"]), (&json!("order.made"), &json!("1")));
     let (_, told) = ask(&world, get("/eventgrid/subscriptions")).await;
     assert_eq!(
         (&told["value"][0]["dead"], &told["value"][0]["expired"]),
-        (&json!(1), &json!(true))
+        (&json!(1), &json!(false))
     );
 
     let health = &told["value"][0]["health"];
-    assert_eq!((&health["deadLettered"], &health["lastOutcome"]), (&json!(1), &json!("Canceled")));
+    assert_eq!(
+        (&health["deadLettered"], &health["lastOutcome"]),
+        (&json!(1), &json!("BadRequest"))
+    );
 
     let (status, _) = ask(&world, redrive(&json!({}))).await;
     assert_eq!(status, 400, "everything has to be asked for");

@@ -1,7 +1,7 @@
 //! Carrying out handshakes: sends, waits, and remembers who has opened a validation URL meanwhile.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use edge::outbound::Limits;
@@ -26,11 +26,37 @@ const NOTICE_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(crate) struct Pending(Mutex<HashMap<String, bool>>);
 
-impl Pending {
-    fn begin(&self, code: &str) {
-        self.lock().insert(code.to_owned(), false);
+/// A handshake, until what came of it is stored: whoever opens its URL in the meantime is heard. It
+/// ends with this value, also when the call is dropped that waits for it.
+pub(crate) struct UnderWay {
+    service: EventGrid,
+    code: String,
+}
+
+impl UnderWay {
+    fn begin(service: &EventGrid) -> Self {
+        let code = Uuid::new_v4().to_string();
+        service.pending().lock().insert(code.clone(), false);
+        Self { service: service.clone(), code }
     }
 
+    /// Ends the handshake, whose outcome is stored by now: somebody may have opened the URL after the
+    /// webhook had answered.
+    pub(crate) async fn stored(self) -> Result<()> {
+        if self.service.pending().end(&self.code) {
+            self.service.complete_validation(&self.code).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.service.pending().end(&self.code);
+    }
+}
+
+impl Pending {
     /// Whether the code belongs to a handshake under way; it is opened then.
     fn open(&self, code: &str) -> bool {
         self.lock().get_mut(code).map(|opened| *opened = true).is_some()
@@ -51,54 +77,64 @@ impl Pending {
 }
 
 impl EventGrid {
-    /// Asks the destination for its consent and sets the state accordingly.
-    pub(crate) async fn validate(&self, subscription: &mut EventSubscription) -> Result<()> {
+    /// Asks the destination for its consent and sets the state accordingly. What it returns is told
+    /// once that is stored.
+    pub(crate) async fn validate(&self, subscription: &mut EventSubscription) -> Result<UnderWay> {
+        let handshake = UnderWay::begin(self);
         let Destination::WebHook(hook) = &subscription.properties.destination else {
             // A hub of this server is ours already.
             subscription.state = State::Succeeded;
-            return Ok(());
+            return Ok(handshake);
         };
-        let code = Uuid::new_v4().to_string();
-        self.pending().begin(&code);
-        let conclusion = self.shake_hands(subscription, hook, &code).await;
-        let opened = self.pending().end(&code);
-        match conclusion {
+        match self.shake_hands(subscription, hook, &handshake.code).await {
             Conclusion::Consent { rate } => {
                 subscription.state = State::Succeeded;
                 subscription.allowed_rate = rate;
             }
-            Conclusion::AwaitsPerson if opened => subscription.state = State::Succeeded,
             Conclusion::AwaitsPerson => {
                 let until = self.now() + self.settings().validation_window;
+                let code = handshake.code.clone();
                 subscription.state = State::AwaitingManualAction { code, until };
             }
             Conclusion::Failed(reason) => return Err(refused(hook, &reason)),
         }
-        Ok(())
+        Ok(handshake)
     }
 
-    /// Completes the validation that a URL with this code belongs to. Returns the name of the event
-    /// subscription; `None` when the code is unknown, used up or too old.
+    /// Completes the validation that a URL with this code belongs to. `false` when the code is
+    /// unknown, used up or too old, or was overtaken by a change.
     pub(crate) async fn complete_validation(&self, code: &str) -> Result<bool> {
         if self.pending().open(code) {
             return Ok(true);
         }
-        let now = self.now();
-        let snapshot = self.snapshot();
-        let waiting = snapshot.subscriptions().find(|entry| match &entry.subscription.state {
-            State::AwaitingManualAction { code: own, until } => own == code && now < *until,
-            State::Creating { .. } | State::Succeeded | State::Failed { .. } => false,
-        });
+        let mut waiting = self.waiting_for(code);
+        if waiting.is_none() {
+            // Another server may have asked the webhook a moment ago.
+            self.refresh_if_changed().await?;
+            waiting = self.waiting_for(code);
+        }
         let Some(entry) = waiting else { return Ok(false) };
         let mut subscription = entry.subscription.clone();
         subscription.state = State::Succeeded;
-        self.store_and_refresh(vec![Store::put_state(&subscription)]).await?;
-        Ok(true)
+        let statement = Store::put_state(&subscription, &entry.subscription.state);
+        self.store_and_refresh(vec![statement]).await?;
+        let is_valid = |it: &Arc<SubscriptionEntry>| it.subscription.state == State::Succeeded;
+        Ok(self.snapshot().by_key(&entry.key).is_some_and(is_valid))
+    }
+
+    /// The event subscription whose validation URL has this code, while it is good.
+    fn waiting_for(&self, code: &str) -> Option<Arc<SubscriptionEntry>> {
+        let (now, snapshot) = (self.now(), self.snapshot());
+        let waits = |entry: &&Arc<SubscriptionEntry>| match &entry.subscription.state {
+            State::AwaitingManualAction { code: own, until } => own == code && now < *until,
+            State::Creating { .. } | State::Succeeded | State::Failed { .. } => false,
+        };
+        snapshot.subscriptions().find(waits).cloned()
     }
 
     /// Tells a webhook that its event subscription is gone: one attempt, in the background. Webhooks
     /// that speak CloudEvents have no such notice.
-    pub(crate) fn announce_deletion(&self, entry: std::sync::Arc<SubscriptionEntry>) {
+    pub(crate) fn announce_deletion(&self, entry: Arc<SubscriptionEntry>) {
         use crate::event::DeliverySchema::CloudEvents;
         let service = self.clone();
         self.tasks().spawn("deletion notice", async move {

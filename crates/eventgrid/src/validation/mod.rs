@@ -28,7 +28,7 @@ use crate::calendar;
 use crate::event::DeliverySchema;
 use wire::ResourceId;
 
-pub(crate) use driver::Pending;
+pub(crate) use driver::{Pending, UnderWay};
 
 const REQUEST_ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
 const REQUEST_CALLBACK: HeaderName = HeaderName::from_static("webhook-request-callback");
