@@ -67,8 +67,9 @@ impl Store {
                 let message = format!("The notification hub '{name}' exists already.");
                 return Err(Error::new(ErrorKind::Conflict, "40900", message));
             }
-            let last = self.db.query("SELECT COALESCE(MAX(hub), 0) FROM push_hubs", []).await?;
-            let key = HubKey(last[0].get::<i64>(0)? + 1);
+            // Never one that a hub had before: something of it may still be written by a server that
+            // has not heard of its end.
+            let key = HubKey(self.keys.next(now).0);
             let place = credentials_place(&namespace, &lower);
             let mut statements = vec![Statement::new(
                 "INSERT INTO push_hubs (hub, namespace, name, shown_name, document, credentials,

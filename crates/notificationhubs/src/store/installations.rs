@@ -60,10 +60,23 @@ impl Store {
     /// # Errors
     /// Errors of the store.
     pub async fn delete_installation(&self, hub: HubKey, id: &str) -> Result<bool> {
+        // Another server may replace the installation between the two statements: then it stays, with
+        // its registrations, and is deleted the next time.
+        let registrations = "DELETE FROM push_registrations WHERE hub = $1 AND installation = $2
+             AND NOT EXISTS (SELECT 1 FROM push_installations WHERE hub = $1 AND id = $2)";
         let document = "DELETE FROM push_installations WHERE hub = $1 AND id = $2";
-        let document = Statement::new(document, vals![hub.0, id]);
-        let outcomes = self.db.write([document, delete_registrations(hub, id)]).await?;
-        Ok(outcomes[0].affected == 1)
+        for _ in 0..ATTEMPTS {
+            let statements =
+                [document, registrations].map(|sql| Statement::new(sql, vals![hub.0, id]));
+            let outcomes = self.db.write(statements).await?;
+            if outcomes[0].affected == 1 {
+                return Ok(true);
+            }
+            if self.find_installation(hub, id).await?.is_none() {
+                return Ok(false);
+            }
+        }
+        Err(too_many_writers())
     }
 
     async fn change_installation(

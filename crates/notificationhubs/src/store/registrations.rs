@@ -53,12 +53,19 @@ impl Store {
         let Lifetime { from: now, until: expires_at } = lifetime;
         let mut description = submission.description;
         description.keep_system_tags(&submission.system_tags, None)?;
-        let key = self.keys.next(now);
-        let id = RegistrationId::issue(key, 1);
-        let registration =
-            Registration { key, id, etag: 1, expires_at, installation: None, description };
-        self.db.write(row::insert(hub, &registration, None, now)).await?;
-        Ok(registration)
+        for _ in 0..ATTEMPTS {
+            let key = self.keys.next(now);
+            let (id, description) = (RegistrationId::issue(key, 1), description.clone());
+            let registration =
+                Registration { key, id, etag: 1, expires_at, installation: None, description };
+            match self.db.write(row::insert(hub, &registration, None, now)).await {
+                Ok(_) => return Ok(registration),
+                // Another server may have made the same key, however seldom.
+                Err(error) if is_race(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(too_many_writers())
     }
 
     /// Creates a registration or replaces it; with `if_match`, replaces only.

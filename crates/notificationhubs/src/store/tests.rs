@@ -27,6 +27,8 @@ storage::conformance!(
     an_audience_ends_with_the_send,
     an_installation_becomes_registrations,
     a_patched_installation_keeps_its_keys,
+    an_installation_is_whole_whoever_writes_and_deletes_it,
+    the_number_of_a_deleted_hub_is_not_used_again,
     dead_handles_are_removed_unless_renewed,
     what_is_expired_is_gone,
     hubs_and_policies_are_sealed,
@@ -283,6 +285,36 @@ async fn a_patched_installation_keeps_its_keys(db: TestDb) {
     let wrong = patch(r#"[{"op":"remove","path":"/pushChannel"}]"#);
     let wrong = store.patch_installation(HUB, "i1", &wrong, NOW).await.unwrap_err();
     assert_eq!(wrong.kind(), ErrorKind::Invalid);
+}
+
+async fn an_installation_is_whole_whoever_writes_and_deletes_it(db: TestDb) {
+    let master = || Arc::new(MasterKey::from_bytes(&[7; 32]));
+    let one = store(&db).await;
+    let other = Store::open(db.another_handle().await, master()).await.unwrap();
+    for round in 0..20 {
+        put_installation(&one, "i1", "62bc").await;
+        let delete = async || match other.delete_installation(HUB, "i1").await {
+            Ok(_) => {}
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}"),
+        };
+        tokio::join!(put_installation(&one, "i1", "62bc"), delete());
+        let exists = one.installation(HUB, "i1", NOW).await.is_ok();
+        let expected = if exists { 2 } else { 0 };
+        assert_eq!(registrations_of(&one, "i1").await.len(), expected, "round {round}");
+    }
+}
+
+async fn the_number_of_a_deleted_hub_is_not_used_again(db: TestDb) {
+    let store = store(&db).await;
+    let change = HubChange {
+        document: "{}".to_owned(),
+        credentials: Secret::new("c"),
+        registration_ttl: None,
+    };
+    let first = store.create_hub("ns", "one", &change, &[], NOW).await.unwrap();
+    assert!(store.delete_hub(first).await.unwrap());
+    let second = store.create_hub("ns", "two", &change, &[], NOW).await.unwrap();
+    assert_ne!(first, second, "or it would get what is still written to the first");
 }
 
 async fn dead_handles_are_removed_unless_renewed(db: TestDb) {
