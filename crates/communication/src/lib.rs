@@ -6,6 +6,7 @@
 //! | `chat` | threads, participants, messages, receipts; `/chat` |
 //! | `events` | the Event Grid events that a change in chat causes; pure |
 //! | `link` | the notification hub of a resource, and everything that may be wrong with it |
+//! | `push` | devices, and pushes to those who are not connected |
 //! | [`Ports`] | what chat needs of others: telling who is connected, durable work |
 //! | `identifier` | raw ids and identifier objects |
 //! | `resource`, `service` | keys, hosts, and what the entrances share |
@@ -18,6 +19,7 @@ pub mod events;
 mod identifier;
 pub mod identity;
 pub mod link;
+pub mod push;
 mod ports;
 mod recent;
 mod resource;

@@ -1,0 +1,19 @@
+//! Who is connected.
+
+use crate::identifier::RawId;
+
+/// Tells who has a live connection and so needs no push. Whoever holds connections answers.
+pub trait Presence: Send + Sync + 'static {
+    /// Whether the user is connected, to whichever node.
+    fn is_connected(&self, user: &RawId) -> bool;
+}
+
+/// Nobody is connected.
+#[derive(Clone, Copy, Debug)]
+pub struct Nobody;
+
+impl Presence for Nobody {
+    fn is_connected(&self, _: &RawId) -> bool {
+        false
+    }
+}
