@@ -7,6 +7,7 @@
 //! - [`respond`]: the only place that turns a [`kernel::Error`] into an HTTP answer
 //! - [`host`]: who may ask what listens on loopback without credentials
 //! - [`body`]: reading a request body within a limit
+//! - [`websocket`]: the handshake that makes a connection a WebSocket
 //! - [`upgrade`]: taking the socket out of an upgraded connection
 //! - [`outbound`]: the one guarded client for outgoing HTTP
 //! - [`admin`]: health, readiness, metrics
@@ -28,6 +29,7 @@ mod stream;
 mod tasks;
 pub mod tls;
 pub mod upgrade;
+pub mod websocket;
 
 #[cfg(test)]
 mod socket_tests;

@@ -17,6 +17,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use edge::websocket::{switching_protocols, websocket_key};
 use edge::{Envelope, Rejection};
 use gateway::{ConnectionId, Opening, Reservation, Session, Socket};
 use hyper::upgrade::OnUpgrade;
@@ -35,7 +36,7 @@ use crate::session::{SimpleMode, SimpleSession};
 use crate::upstream;
 
 use entrant::{Admission, Entrant};
-use handshake::{offered, switching_protocols, websocket_key};
+use handshake::offered;
 
 /// The engine's hub of those who are let in only to be told that they may not come back.
 const NOWHERE: &str = "webpubsub//nowhere";
@@ -93,7 +94,7 @@ struct Attempt<'a> {
 
 async fn connect(service: &WebPubSub, hub: &str, mut parts: Parts) -> Result<Response> {
     let resource = Arc::clone(service.resource(text(&parts.headers, &HOST))?);
-    let key = websocket_key(&parts.headers)?;
+    let key = websocket_key(&parts.headers).map_err(bad_request)?;
     let upgrade = parts.extensions.remove::<OnUpgrade>().ok_or_else(|| {
         bad_request("This HTTP connection cannot become a WebSocket. Connect with HTTP/1.1.")
     })?;
