@@ -5,6 +5,7 @@
 //! | `identity` | users, access tokens, the keys that sign them; `/identities`, `/access` |
 //! | `chat` | threads, participants, messages, receipts; `/chat` |
 //! | `events` | the Event Grid events that a change in chat causes; pure |
+//! | `signaling` | real-time notifications of chat clients |
 //! | `link` | the notification hub of a resource, and everything that may be wrong with it |
 //! | `push` | devices, and pushes to those who are not connected |
 //! | [`Ports`] | what chat needs of others: telling who is connected, durable work |
@@ -19,12 +20,13 @@ pub mod events;
 mod identifier;
 pub mod identity;
 pub mod link;
-pub mod push;
 mod ports;
+pub mod push;
 mod recent;
 mod resource;
 mod rest;
 mod service;
+pub mod signaling;
 mod store;
 #[cfg(test)]
 mod testing;

@@ -12,6 +12,7 @@ use kernel::{Error, ErrorKind};
 
 use crate::identity::TokenRefusal;
 use crate::resource::Resource;
+use crate::signaling;
 use crate::version::{self, Versions};
 
 const SUPPORTED_VERSIONS: HeaderName = HeaderName::from_static("api-supported-versions");
@@ -88,7 +89,8 @@ pub(crate) fn finished(identity: Router, chat: Router) -> Router {
     identity.merge(surrounded(chat, &version::CHAT))
 }
 
-fn surrounded(router: Router, versions: &'static Versions) -> Router {
+/// Routes with what surrounds every call: preflights, CORS, headers.
+pub(crate) fn surrounded(router: Router, versions: &'static Versions) -> Router {
     let name = move |mut response: Response| async move {
         let header = HeaderValue::from_static(versions.header);
         response.headers_mut().insert(SUPPORTED_VERSIONS, header);
@@ -133,8 +135,8 @@ pub(crate) fn refuse_unknown(method: &Method, uri: &Uri) -> Option<Response> {
     const PARTS: [&str; 4] = ["identities", "chat", "access", "teamsUser"];
     let path = uri.path();
     let first = path.split('/').nth(1).unwrap_or_default();
-    if !PARTS.contains(&first) {
-        return None;
+    if !PARTS.contains(&first) && !signaling::rest::is_ours(path) {
+        return signaling::rest::probed(method, uri);
     }
     let mut response = match *method {
         Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),

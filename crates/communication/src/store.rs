@@ -1,5 +1,5 @@
 //! The tables of this crate. Their queries live beside what they are for: `identity::store`,
-//! `chat::store`.
+//! `chat::store`, `signaling::journal`.
 //!
 //! Moments are microseconds since 1970, but for `id`, `version` and the limits of what a participant
 //! may see in a thread: those are milliseconds, since a message's id is its time.
@@ -96,5 +96,30 @@ pub const MIGRATIONS: &[Migration] = &[
                 PRIMARY KEY (caller, request_id)
               );
               CREATE INDEX chat_repeatable_requests_by_age ON chat_repeatable_requests (made_at);",
+    },
+    Migration {
+        name: "real-time notifications",
+        sql: "CREATE TABLE signaling_registrations (
+                participant TEXT NOT NULL,
+                name TEXT NOT NULL,
+                app TEXT NOT NULL,
+                transports TEXT NOT NULL,
+                expires_at BIGINT NOT NULL,
+                away_since BIGINT,
+                PRIMARY KEY (participant, name)
+              );
+              CREATE INDEX signaling_registrations_to_expire
+                ON signaling_registrations (expires_at);
+              CREATE TABLE signaling_journal (
+                position INTEGER PRIMARY KEY,
+                thread TEXT NOT NULL,
+                version BIGINT NOT NULL,
+                message BIGINT,
+                kind BIGINT NOT NULL,
+                spared TEXT,
+                transaction_id TEXT NOT NULL,
+                tail TEXT NOT NULL
+              );
+              CREATE INDEX signaling_journal_of_thread ON signaling_journal (thread, version);",
     },
 ];

@@ -1,0 +1,477 @@
+//! Who is connected, and what each device has not taken yet.
+//!
+//! A device is one chat client of a user, by the name that it gives itself; it outlives its
+//! connections. What it is told stays in its queue until it answers. A connection that comes is given
+//! the whole queue, so what was lost with the one before it arrives now; where only the answer was
+//! lost, a notification comes twice. While several connections are open (a client that moves), the
+//! newest is told.
+//!
+//! Everything happens under one lock, which is what makes the order of notifications: neither telling
+//! nor connecting waits for anything while holding it. Queues, devices and connections are bounded.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kernel::Timestamp;
+use tokio::sync::Notify;
+
+use super::notice::{Announcement, Notice, Push};
+use super::observer::{Answer, Observer};
+use super::ticket::Ticket;
+use super::trouter::Order;
+use crate::identifier::RawId;
+use crate::identity::Ending;
+
+/// How long a device that is away is told afterwards what it has missed. The real service names no
+/// figure; its headers suggest this one.
+pub const WINDOW: Duration = Duration::from_mins(10);
+/// Notifications that wait for one device; the oldest goes first.
+const MAX_WAITING: usize = 1_024;
+/// Bytes of notifications that wait for one device.
+const MAX_WAITING_BYTES: usize = 4 << 20;
+/// Devices of one user. Each page load of a browser is a new one.
+const MAX_DEVICES: usize = 64;
+/// Connections of one device: one, and another while it moves.
+const MAX_LINES: usize = 3;
+/// How often devices that stay away are looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+
+/// One connection, on whatever transport. Neither call may block.
+pub(super) trait Link: Send + 'static {
+    /// Sends a pushed request.
+    fn push(&self, push: &Arc<Push>);
+    /// Tells the client something else; it is closed after [`Order::Unauthorized`].
+    fn order(&self, order: Order);
+    /// Closes it without words.
+    fn close(&self);
+}
+
+/// Which connection of which device reports something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Member {
+    /// Whose.
+    pub(super) user: RawId,
+    /// The device's name.
+    pub(super) device: String,
+    /// The connection.
+    pub(super) line: u64,
+}
+
+/// A device without a connection, or one that is asked to leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Away {
+    /// Whose.
+    pub(super) user: RawId,
+    /// The device's name.
+    pub(super) device: String,
+    /// It has taken everything that happened before.
+    pub(super) since: Timestamp,
+}
+
+/// Why a connection may not be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// The token has ended since.
+    Unauthorized,
+    /// The server is stopping.
+    Closing,
+}
+
+/// All devices of a node.
+#[derive(Default)]
+pub(super) struct Devices {
+    state: Mutex<State>,
+    lines: AtomicU64,
+    observers: Vec<Arc<dyn Observer>>,
+    /// Told when a connection is gone.
+    departed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    users: HashMap<RawId, Vec<Device>>,
+    last_position: u64,
+    /// When connections end, with their tokens.
+    expiries: BTreeSet<(Timestamp, u64, RawId)>,
+    /// Whose tokens have ended lately: tickets given before are worth nothing.
+    ended: HashMap<RawId, Timestamp>,
+    /// Who has lost a last connection since the last tick.
+    departed: Vec<(RawId, String)>,
+    swept: Timestamp,
+    closing: bool,
+}
+
+struct Device {
+    name: String,
+    /// The newest last.
+    lines: Vec<Line>,
+    waiting: VecDeque<Waiting>,
+    bytes: usize,
+    /// Whether something was lost that it should have got.
+    lost: bool,
+    away_since: Timestamp,
+}
+
+struct Line {
+    id: u64,
+    expires: Timestamp,
+    link: Box<dyn Link>,
+}
+
+/// A notification that a device has not answered.
+struct Waiting {
+    position: u64,
+    at: Timestamp,
+    notice: Arc<Notice>,
+}
+
+impl Devices {
+    /// Nobody yet.
+    pub(super) fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
+        Self { observers, ..Self::default() }
+    }
+
+    /// A name for a connection about to be attached.
+    pub(super) fn member(&self, ticket: &Ticket) -> Member {
+        let line = self.lines.fetch_add(1, Ordering::Relaxed);
+        Member { user: ticket.user.clone(), device: ticket.device.clone(), line }
+    }
+
+    /// Tells those whom it concerns. Called in the order of a thread's changes.
+    pub(super) fn announce(&self, news: &Announcement) {
+        let mut state = self.lock();
+        let State { users, last_position, .. } = &mut *state;
+        *last_position += 1;
+        for user in news.receivers() {
+            let Some(devices) = users.get_mut(user) else { continue };
+            // Completed when the first device is found, once for all of a user.
+            let mut push = None;
+            for device in devices {
+                if device.is_connected() || !news.notice.kind.is_fleeting() {
+                    let notice = Arc::clone(&news.notice);
+                    let it = Waiting { position: *last_position, at: news.at, notice };
+                    device.tell(it, user, &mut push);
+                }
+            }
+        }
+    }
+
+    /// Whether a device is remembered.
+    pub(super) fn knows(&self, ticket: &Ticket) -> bool {
+        let state = self.lock();
+        let devices = state.users.get(&ticket.user);
+        devices.is_some_and(|devices| devices.iter().any(|it| it.name == ticket.device))
+    }
+
+    /// Remembers a device that is about to connect: it misses nothing from now on.
+    pub(super) fn expect(&self, ticket: &Ticket, now: Timestamp) {
+        self.lock().device(ticket, now);
+    }
+
+    /// Puts what a device has missed before it was remembered in front of what it has missed since.
+    pub(super) fn restore(&self, ticket: &Ticket, missed: Vec<(Notice, Timestamp)>, lost: bool) {
+        let mut state = self.lock();
+        let State { users, last_position, .. } = &mut *state;
+        let Some(devices) = users.get_mut(&ticket.user) else { return };
+        let Some(device) = devices.iter_mut().find(|it| it.name == ticket.device) else { return };
+        device.lost |= lost;
+        for (notice, at) in missed.into_iter().rev() {
+            if device.waiting.iter().any(|it| it.notice.transaction == notice.transaction) {
+                continue;
+            }
+            *last_position += 1;
+            device.bytes += notice.tail().len();
+            let notice = Arc::new(notice);
+            device.waiting.push_front(Waiting { position: *last_position, at, notice });
+        }
+        device.trim();
+        if device.is_connected() {
+            device.repeat(&ticket.user);
+        }
+    }
+
+    /// Opens a connection: what its device has not answered goes out first.
+    ///
+    /// # Errors
+    /// [`Refused`] when the token has ended since the ticket was given, or the server is stopping.
+    pub(super) fn attach(
+        &self,
+        member: &Member,
+        ticket: &Ticket,
+        link: Box<dyn Link>,
+        now: Timestamp,
+    ) -> Result<(), Refused> {
+        let mut state = self.lock();
+        if state.closing {
+            return Err(Refused::Closing);
+        }
+        let ended = state.ended.get(&ticket.user).is_some_and(|ended| *ended >= ticket.issued);
+        if ended || ticket.token_expires <= now {
+            return Err(Refused::Unauthorized);
+        }
+        state.expiries.insert((ticket.token_expires, member.line, ticket.user.clone()));
+        let device = state.device(ticket, now);
+        device.lines.push(Line { id: member.line, expires: ticket.token_expires, link });
+        if std::mem::take(&mut device.lost) {
+            device.tell_newest(|link| link.order(Order::Lost));
+        }
+        device.repeat(&ticket.user);
+        if device.lines.len() > MAX_LINES {
+            // It stays until it reports its end.
+            device.lines[0].link.close();
+        }
+        Ok(())
+    }
+
+    /// A connection is gone.
+    pub(super) fn detach(&self, member: &Member, now: Timestamp) {
+        let mut state = self.lock();
+        let State { users, expiries, departed, .. } = &mut *state;
+        let Some(device) = find(users, &member.user, &member.device) else { return };
+        let Some(at) = device.lines.iter().position(|line| line.id == member.line) else { return };
+        let was_newest = at + 1 == device.lines.len();
+        let line = device.lines.remove(at);
+        expiries.remove(&(line.expires, line.id, member.user.clone()));
+        if device.lines.is_empty() {
+            device.away_since = now;
+            device.waiting.retain(|it| !it.notice.kind.is_fleeting());
+            departed.push((member.user.clone(), member.device.clone()));
+        } else if was_newest {
+            device.repeat(&member.user);
+        }
+        drop(state);
+        self.departed.notify_waiters();
+    }
+
+    /// A client has answered a pushed request. Answers to what it was not asked mean nothing.
+    pub(super) fn answered(&self, member: &Member, position: u64, status: u16) {
+        let mut state = self.lock();
+        let Some(device) = find(&mut state.users, &member.user, &member.device) else { return };
+        let Some(at) = device.waiting.iter().position(|it| it.position == position) else { return };
+        let Some(it) = device.waiting.remove(at) else { return };
+        device.bytes -= it.notice.tail().len();
+        let answer = Answer { user: member.user.clone(), event: it.notice.kind, status };
+        drop(state);
+        self.observers.iter().for_each(|observer| observer.answered(&answer));
+    }
+
+    /// A device does not want to be told any more.
+    pub(super) fn forget(&self, user: &RawId, device: &str) {
+        let mut state = self.lock();
+        let State { users, expiries, .. } = &mut *state;
+        let Some(devices) = users.get_mut(user) else { return };
+        let gone = devices.extract_if(.., |it| it.name == device);
+        for line in gone.flat_map(|it| it.lines) {
+            line.link.close();
+            expiries.remove(&(line.expires, line.id, user.clone()));
+        }
+        if devices.is_empty() {
+            users.remove(user);
+        }
+        drop(state);
+        self.departed.notify_waiters();
+    }
+
+    /// The tokens of a user have ended.
+    pub(super) fn end(&self, user: &RawId, ending: Ending, now: Timestamp) {
+        let mut state = self.lock();
+        state.ended.insert(user.clone(), now);
+        let devices = state.users.get(user).into_iter().flatten();
+        devices.flat_map(|it| &it.lines).for_each(|line| line.link.order(Order::Unauthorized));
+        if ending == Ending::Deleted {
+            state.expiries.retain(|(_, _, whose)| whose != user);
+            state.users.remove(user);
+        }
+    }
+
+    /// Endings may have been missed: every client shows its token again.
+    pub(super) fn end_all(&self) {
+        let state = self.lock();
+        let lines = state.users.values().flatten().flat_map(|it| &it.lines);
+        lines.for_each(|line| line.link.order(Order::Unauthorized));
+    }
+
+    /// Ends what is over: connections with their tokens, devices that stay away. Returns those who
+    /// have gone away since the last time. To be called every second.
+    pub(super) fn tick(&self, now: Timestamp) -> Vec<Away> {
+        let mut state = self.lock();
+        state.end_expired(now);
+        if now.since(state.swept) >= SWEEP_INTERVAL {
+            state.swept = now;
+            state.sweep(now);
+        }
+        let departed = std::mem::take(&mut state.departed);
+        let away = departed.into_iter().filter_map(|(user, name)| {
+            let device = find(&mut state.users, &user, &name)?;
+            let since = device.taken_until(device.away_since);
+            (!device.is_connected()).then_some(Away { user, device: name, since })
+        });
+        away.collect()
+    }
+
+    /// How many connections there are.
+    pub(super) fn connections(&self) -> usize {
+        self.lock().users.values().flatten().map(|it| it.lines.len()).sum()
+    }
+
+    /// Whether nobody may connect any more.
+    pub(super) fn is_closing(&self) -> bool {
+        self.lock().closing
+    }
+
+    /// Lets nobody in any more. Returns who is connected, for those who take over.
+    pub(super) fn close(&self, now: Timestamp) -> Vec<Away> {
+        let mut state = self.lock();
+        state.closing = true;
+        let devices =
+            state.users.iter().flat_map(|(user, all)| all.iter().map(move |it| (user, it)));
+        let connected = devices.filter(|(_, device)| device.is_connected());
+        let leaving = connected.map(|(user, device)| Away {
+            user: user.clone(),
+            device: device.name.clone(),
+            since: device.taken_until(now),
+        });
+        leaving.collect()
+    }
+
+    /// Asks everybody to go to another server, and waits until all have gone, at most for `patience`.
+    pub(super) async fn leave(&self, patience: Duration) {
+        {
+            let state = self.lock();
+            let lines = state.users.values().flatten().flat_map(|it| &it.lines);
+            lines.for_each(|line| line.link.order(Order::Move));
+        }
+        let gone = async {
+            loop {
+                let departed = self.departed.notified();
+                if self.connections() == 0 {
+                    return;
+                }
+                departed.await;
+            }
+        };
+        // Those who do not go are closed like everybody else.
+        let _ = tokio::time::timeout(patience, gone).await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The device of a ticket; remembered from now on. One too many takes the place of the one that
+    /// has been away longest, or of the oldest.
+    fn device(&mut self, ticket: &Ticket, now: Timestamp) -> &mut Device {
+        let devices = self.users.entry(ticket.user.clone()).or_default();
+        let at = devices.iter().position(|it| it.name == ticket.device).unwrap_or_else(|| {
+            if devices.len() >= MAX_DEVICES {
+                let away = |(_, it): &(usize, &Device)| (it.is_connected(), it.away_since);
+                let oldest = devices.iter().enumerate().min_by_key(away).map_or(0, |(at, _)| at);
+                let gone = devices.remove(oldest);
+                gone.lines.iter().for_each(|line| line.link.close());
+            }
+            devices.push(Device::new(ticket.device.clone(), now));
+            devices.len() - 1
+        });
+        &mut devices[at]
+    }
+
+    fn end_expired(&mut self, now: Timestamp) {
+        while self.expiries.first().is_some_and(|(expires, _, _)| *expires <= now) {
+            let Some((_, id, user)) = self.expiries.pop_first() else { return };
+            let devices = self.users.get(&user).into_iter().flatten();
+            let mut lines = devices.flat_map(|it| &it.lines);
+            if let Some(line) = lines.find(|line| line.id == id) {
+                line.link.order(Order::Unauthorized);
+            }
+        }
+    }
+
+    fn sweep(&mut self, now: Timestamp) {
+        let is_over = |moment: Timestamp| now.since(moment) >= WINDOW;
+        for devices in self.users.values_mut() {
+            devices.retain(|it| it.is_connected() || !is_over(it.away_since));
+            for device in devices {
+                while device.waiting.front().is_some_and(|it| is_over(it.at)) {
+                    device.drop_oldest();
+                }
+            }
+        }
+        self.users.retain(|_, devices| !devices.is_empty());
+        self.ended.retain(|_, ended| !is_over(*ended));
+    }
+}
+
+impl Device {
+    fn new(name: String, now: Timestamp) -> Self {
+        Self {
+            name,
+            lines: Vec::new(),
+            waiting: VecDeque::new(),
+            bytes: 0,
+            lost: false,
+            away_since: now,
+        }
+    }
+
+    /// The moment before which nothing waits.
+    fn taken_until(&self, now: Timestamp) -> Timestamp {
+        self.waiting.iter().map(|it| it.at).min().map_or(now, |at| at.min(now))
+    }
+
+    fn is_connected(&self) -> bool {
+        !self.lines.is_empty()
+    }
+
+    /// Queues a notification, and sends it where there is a connection. `push` is shared by the
+    /// devices of a user.
+    fn tell(&mut self, it: Waiting, user: &RawId, push: &mut Option<Arc<Push>>) {
+        self.tell_newest(|link| {
+            let push = push.get_or_insert_with(|| Arc::new(it.notice.push(it.position, user)));
+            link.push(push);
+        });
+        self.bytes += it.notice.tail().len();
+        self.waiting.push_back(it);
+        self.trim();
+    }
+
+    /// Sends everything that is unanswered.
+    fn repeat(&self, user: &RawId) {
+        for it in &self.waiting {
+            self.tell_newest(|link| link.push(&Arc::new(it.notice.push(it.position, user))));
+        }
+    }
+
+    fn tell_newest(&self, tell: impl FnOnce(&dyn Link)) {
+        if let Some(line) = self.lines.last() {
+            tell(&*line.link);
+        }
+    }
+
+    fn trim(&mut self) {
+        while self.waiting.len() > MAX_WAITING || self.bytes > MAX_WAITING_BYTES {
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(it) = self.waiting.pop_front() {
+            self.bytes -= it.notice.tail().len();
+            self.lost |= !it.notice.kind.is_fleeting();
+        }
+    }
+}
+
+fn find<'a>(
+    users: &'a mut HashMap<RawId, Vec<Device>>,
+    user: &RawId,
+    device: &str,
+) -> Option<&'a mut Device> {
+    users.get_mut(user)?.iter_mut().find(|it| it.name == device)
+}
+
+#[cfg(test)]
+mod tests;

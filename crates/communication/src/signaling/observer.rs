@@ -1,0 +1,84 @@
+//! What clients make of their notifications: the one sign that somebody was listening.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::body::{EVENT_KINDS, EventKind};
+use crate::identifier::RawId;
+
+/// A client's answer to a notification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Whose client.
+    pub user: RawId,
+    /// What it was told.
+    pub event: EventKind,
+    /// 200 when a handler took it; 404 when there was none, or it failed.
+    pub status: u16,
+}
+
+/// Whoever wants to know of answers.
+pub trait Observer: Send + Sync + 'static {
+    /// An answer has come. Called under a lock on the thread of the connection: must be quick.
+    fn answered(&self, answer: &Answer);
+}
+
+/// How often each notification was answered how. Of fixed size, whatever is observed.
+#[derive(Debug, Default)]
+pub struct Tally([Row; EVENT_KINDS.len()]);
+
+#[derive(Debug, Default)]
+struct Row {
+    handled: AtomicU64,
+    unhandled: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// One row of a [`Tally`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// A handler took it (200).
+    pub handled: u64,
+    /// No handler took it (404).
+    pub unhandled: u64,
+    /// Anything else, such as a handler that did not finish (504).
+    pub failed: u64,
+}
+
+impl Tally {
+    /// The answers to one notification so far.
+    pub fn count(&self, event: EventKind) -> Count {
+        let Row { handled, unhandled, failed } = &self.0[event as usize];
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Count { handled: read(handled), unhandled: read(unhandled), failed: read(failed) }
+    }
+}
+
+impl Observer for Tally {
+    fn answered(&self, answer: &Answer) {
+        let row = &self.0[answer.event as usize];
+        let counter = match answer.status {
+            200 => &row.handled,
+            404 => &row.unhandled,
+            _ => &row.failed,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(event = answer.event.name(), status = answer.status, "answered");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_counted_by_event_and_outcome() {
+        let tally = Tally::default();
+        for status in [200, 200, 404, 504] {
+            let event = EventKind::ReadReceipt;
+            tally.answered(&Answer { user: RawId::new("8:acs:x"), event, status });
+        }
+        let expected = Count { handled: 2, unhandled: 1, failed: 1 };
+        assert_eq!(tally.count(EventKind::ReadReceipt), expected);
+        assert_eq!(tally.count(EventKind::MessageReceived), Count::default());
+    }
+}
