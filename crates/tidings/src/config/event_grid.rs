@@ -58,6 +58,8 @@ impl Builder<'_> {
         let hosts: Vec<_> =
             of(TOPIC).flat_map(|it| it.settings.list("eventgrid.topic.hosts")).cloned().collect();
         self.unique("hosts of a topic", &hosts);
+        let subscriptions: Vec<_> = of(EVENT_SUBSCRIPTION).filter_map(path_of).collect();
+        self.unique("topic and name of an event subscription", &subscriptions);
         let topics: Vec<Topic> = of(TOPIC).filter_map(|table| self.topic(table)).collect();
         let sources = Sources { topics: &topics, resources };
         let subscriptions: Vec<EventSubscription> = of(EVENT_SUBSCRIPTION)
@@ -278,6 +280,15 @@ impl Builder<'_> {
         });
         self.unique(what, &names.collect::<Vec<_>>());
     }
+}
+
+/// Topic or resource and name of an event subscription, as in `orders/billing`.
+fn path_of(table: &Table) -> Option<(String, Place)> {
+    let text = |path| table.settings.text(path);
+    let source =
+        text("eventgrid.subscription.topic").or(text("eventgrid.subscription.resource"))?;
+    let path = "eventgrid.subscription.name";
+    Some((format!("{source}/{}", text(path)?), table.settings.place(path)))
 }
 
 /// What event subscriptions can be about.

@@ -13,6 +13,10 @@ use super::problem::{Place, Problem};
 use super::secrets::Named;
 use super::table::{self, Preset};
 
+/// What the keys of the server itself are called where commands take the name of a resource; a
+/// resource of this name would stand before them.
+const TAKEN: [&str; 2] = ["management", "communication"];
+
 impl Builder<'_> {
     /// The resources that the tables describe; `keep_alive` is for hubs without a time of their own.
     pub(super) fn resources(&mut self, tables: &[Table], keep_alive: Duration) -> Vec<Resource> {
@@ -82,7 +86,14 @@ impl Builder<'_> {
             let name = table.settings.text("resource.name")?;
             Some((name.to_owned(), table.settings.place("resource.name")))
         });
-        self.unique("name of a resource", &names.collect::<Vec<_>>());
+        let names: Vec<_> = names.collect();
+        self.unique("name of a resource", &names);
+        for (name, place) in names.iter().filter(|(name, _)| TAKEN.contains(&name.as_str())) {
+            let message = format!("\"{name}\" is what the server calls keys of its own");
+            let help =
+                format!("take another name, so that `tidings keys show {name}` has one meaning");
+            self.error(place, message, help);
+        }
     }
 
     fn unique_addresses(&mut self, tables: &[Table], path: &'static str) {

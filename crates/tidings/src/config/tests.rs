@@ -648,3 +648,12 @@ const HUB_MISTAKES: &[(&str, &[&str])] = &[
         ],
     ),
 ];
+
+#[test]
+fn a_resource_does_not_take_the_names_of_the_servers_own_keys() {
+    for name in ["management", "communication"] {
+        let text = GOOD.replace("chat", name);
+        let told = errors(&text, &Fake::default());
+        assert!(told.contains(&format!("tidings keys show {name}")), "{told}");
+    }
+}

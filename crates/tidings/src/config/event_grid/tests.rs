@@ -111,6 +111,10 @@ fn what_cannot_be_is_said_with_its_cure() {
     }
     let twice = refusal(&format!("{TOPIC_ORDERS}{TOPIC_ORDERS}"));
     assert!(twice.contains("name of a topic"), "{twice}");
+    let billing = subscription("topic = \"orders\"\nhub = \"a\"\n");
+    let again = billing.replace(TOPIC_ORDERS, "");
+    let twice = refusal(&format!("{billing}{again}"));
+    assert!(twice.contains("\"orders/billing\" already stands"), "{twice}");
     let literal = refusal(&format!("{TOPIC_ORDERS}key1 = \"{KEY1}\"\n"));
     assert!(literal.contains("must not be in the file"), "{literal}");
 }
