@@ -1,0 +1,28 @@
+// Carries out calls on @azure/notification-hubs: `{connectionString, hub, name, args}` a line in, `{value}` or
+// `{error}` a line out. `{$make: name, of: {...}}` within args is what the SDK's function of that name makes; the
+// values of an iterator come as a list.
+import { createInterface } from "node:readline";
+import * as sdk from "@azure/notification-hubs";
+
+/** Plain JSON into the SDK's own objects, from the inside out. */
+function made(_key, value) {
+  if (typeof value?.$date === "string") return new Date(value.$date);
+  return typeof value?.$make === "string" ? sdk[value.$make](value.of) : value;
+}
+
+async function gathered(result) {
+  if (typeof result?.[Symbol.asyncIterator] !== "function") return (await result) ?? null;
+  const all = [];
+  for await (const one of result) all.push(one);
+  return all;
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { connectionString, hub, name, args } = JSON.parse(line, made);
+  // No retries: a suite must see the first answer, not the fourth.
+  const client = new sdk.NotificationHubsClient(connectionString, hub, { retryOptions: { maxRetries: 0 } });
+  const result = await (async () => ({ value: await gathered(client[name](...args)) }))().catch(
+    ({ name, message, code, statusCode, details }) => ({ error: { name, message, code, statusCode, details } }),
+  );
+  console.log(JSON.stringify(result));
+}
