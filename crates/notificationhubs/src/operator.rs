@@ -1,15 +1,20 @@
 //! What people at the server see: hubs with the state of their credentials, devices, notifications
 //! with their outcomes, and where a push may have been dropped.
 //!
-//! JSON over the admin listener, which has no credentials and is bound to loopback. Nothing here
-//! changes anything, and no key is told; of a handle only as much as stands in the log.
+//! JSON over the admin listener, which has no credentials and is bound to loopback. Web pages must not
+//! reach it through a browser on the same machine: requests are refused whose `Host` is a name that a
+//! stranger could point here, and a send needs a JSON body, which a page cannot send unasked. No key
+//! is told, and of a handle only as much as stands in the log.
 
-use axum::extract::{Query, State};
+use axum::extract::{Query, Request, State};
+use axum::http::HeaderMap;
+use axum::http::header::HOST;
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use edge::{Envelope, Rejection};
-use kernel::{Error, Result};
+use kernel::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -19,7 +24,7 @@ use crate::refusal::not_found;
 use crate::registration::{ListFilter, Registration};
 use crate::registry::HubEntry;
 use crate::route::{Route, Standing};
-use crate::send::QUEUE;
+use crate::send::{Format, QUEUE, Send, To};
 use crate::service::NotificationHubs;
 use crate::store::Listed;
 use crate::tag::Tag;
@@ -28,7 +33,7 @@ use crate::tag::Tag;
 const MOST: usize = 100;
 
 /// Which hub, and how much of it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Wanted {
     hub: Option<String>,
     namespace: Option<String>,
@@ -61,6 +66,8 @@ impl NotificationHubs {
             .route("/push/hubs", get(hubs))
             .route("/push/devices", get(devices))
             .route("/push/notifications", get(notifications))
+            .route("/push/send", post(send))
+            .layer(from_fn(only_from_here))
             .with_state(self.clone())
     }
 
@@ -136,6 +143,41 @@ fn platform(route: &Route) -> Value {
             "explanation": it.explanation,
         })),
     })
+}
+
+/// A send of a person.
+#[derive(Debug, Deserialize)]
+struct NewPush {
+    hub: Option<String>,
+    namespace: Option<String>,
+    format: String,
+    tags: Option<String>,
+    payload: String,
+}
+
+async fn send(State(service): State<NotificationHubs>, Json(push): Json<NewPush>) -> Answer {
+    let NewPush { hub, namespace, format, tags, payload } = push;
+    let entry = service.wanted_hub(&Wanted { hub, namespace, ..Wanted::default() })?;
+    let send = Send {
+        format: Format::parse(Some(&format))?,
+        to: To::Audience(tags),
+        headers: HeaderMap::new(),
+        body: payload.into(),
+        scheduled: None,
+        request_id: None,
+    };
+    let id = service.accept(&entry, send).await?;
+    Ok(Json(json!({ "id": id })))
+}
+
+/// Refuses a `Host` that is a name other than `localhost`: a stranger can make theirs lead here.
+async fn only_from_here(request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).and_then(|it| it.to_str().ok());
+    if host.is_none_or(edge::host::is_local_or_address) {
+        return next.run(request).await;
+    }
+    let message = "The admin listener is asked by its address, not by a name.";
+    Failure(Error::new(ErrorKind::Forbidden, "Forbidden", message)).into_response()
 }
 
 async fn hubs(State(service): State<NotificationHubs>) -> Answer {

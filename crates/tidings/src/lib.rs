@@ -8,6 +8,7 @@
 //! - [`node`]: who this process is to others on the same database
 //! - [`communication`]: the Communication Services, over the store
 //! - [`event_grid`]: Event Grid, over the store, the deliveries and Web PubSub
+//! - [`notification_hubs`]: Notification Hubs, over the store and the deliveries; fake push services
 //! - [`management`]: management calls, over the services
 //! - [`started`], [`screen`], [`ready`]: what a started server tells people and scripts
 //! - [`client`]: `tidings connect` and `tidings publish`
@@ -25,6 +26,7 @@ pub mod keys;
 pub mod logging;
 pub mod management;
 pub mod node;
+pub mod notification_hubs;
 pub mod ready;
 pub mod run;
 pub mod screen;

@@ -82,6 +82,19 @@ struct Document<'a> {
     communication: Option<Access<'a>>,
     #[serde(rename = "eventgrid", skip_serializing_if = "Option::is_none")]
     event_grid: Option<Topic<'a>>,
+    #[serde(rename = "notificationhubs", skip_serializing_if = "Option::is_none")]
+    notification_hubs: Option<NotificationHub<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NotificationHub<'a> {
+    hub: &'a str,
+    connection_string: &'a str,
+    listen_connection_string: &'a str,
+    inbox: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    apns: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -114,6 +127,13 @@ impl<'a> Document<'a> {
                 .event_grid
                 .as_ref()
                 .map(|topic| Topic { endpoint: &topic.endpoint, key: topic.key.expose() }),
+            notification_hubs: started.notification_hubs.as_ref().map(|it| NotificationHub {
+                hub: &it.hub,
+                connection_string: it.connection_string.expose(),
+                listen_connection_string: it.listen_connection_string.expose(),
+                inbox: &it.inbox,
+                apns: it.apns.as_deref(),
+            }),
         }
     }
 }
@@ -146,6 +166,15 @@ mod tests {
                 "eventgrid": {
                     "endpoint": "https://localhost:8443/topics/local/api/events",
                     "key": "a2V5",
+                },
+                "notificationhubs": {
+                    "hub": "local",
+                    "connectionString":
+                        "Endpoint=sb://localhost:8443/;SharedAccessKeyName=Full;SharedAccessKey=a2V5",
+                    "listenConnectionString":
+                        "Endpoint=sb://localhost:8443/;SharedAccessKeyName=Li;SharedAccessKey=a2V5",
+                    "inbox": "https://localhost:8443/fake-push",
+                    "apns": "https://localhost:4443",
                 },
             })
         );

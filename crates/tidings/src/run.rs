@@ -85,11 +85,15 @@ impl Running {
         let services =
             wiring::services(config, listening, &store, gateway.clone(), clock, &tasks).await?;
 
+        if let Some(tls) = &tls {
+            services.notification_hubs.serve_fake_push(tls, config.server.drain, &tasks).await?;
+        }
         let started = started(config, &ports, listening, &services, store.engine())?;
 
         let ready = Arc::new(AtomicBool::new(true));
         let admin = edge::admin::router(Arc::new(registry), readiness(&ready, &gateway))
-            .merge(services.event_grid.service.operator_router());
+            .merge(services.event_grid.service.operator_router())
+            .merge(services.notification_hubs.service.operator_router());
         let node = services.event_grid.node.name();
         store.remember_address(&admin_of(node), &started.admin).await?;
         ports.serve(&tasks, tls.clone(), &services, admin, config.server.drain);
@@ -251,6 +255,9 @@ fn started(
             .development_topic()
             .filter(|_| development)
             .map(|(endpoint, key)| TopicAccess { endpoint, key }),
+        notification_hubs: development
+            .then(|| services.notification_hubs.development_hub(listening))
+            .transpose()?,
     })
 }
 

@@ -17,14 +17,17 @@ pub fn screen(started: &Started, style: Style) -> String {
     }
     if let Some(access) = &started.communication {
         let https = started.https.as_ref().unwrap_or(&started.http);
-        lines.push(String::new());
         lines.push(paint.row("Chat", https));
         lines.push(paint.connection_string(access.connection_string.expose()));
     }
     if let Some(topic) = &started.event_grid {
-        lines.push(String::new());
         lines.push(paint.row("Event Grid", &topic.endpoint));
         lines.push(paint.connection_string(topic.key.expose()));
+    }
+    if let Some(push) = &started.notification_hubs {
+        let arrives = format!("hub {}, what arrives is at {}", push.hub, push.inbox);
+        lines.push(paint.row("Push", &arrives));
+        lines.push(paint.connection_string(push.connection_string.expose()));
     }
     lines.push(String::new());
     if started.https.is_some() {
@@ -107,6 +110,17 @@ pub(crate) mod tests {
                 endpoint: "https://localhost:8443/topics/local/api/events".to_owned(),
                 key: Secret::new("a2V5"),
             }),
+            notification_hubs: Some(crate::started::HubAccess {
+                hub: "local".to_owned(),
+                connection_string: Secret::new(
+                    "Endpoint=sb://localhost:8443/;SharedAccessKeyName=Full;SharedAccessKey=a2V5",
+                ),
+                listen_connection_string: Secret::new(
+                    "Endpoint=sb://localhost:8443/;SharedAccessKeyName=Li;SharedAccessKey=a2V5",
+                ),
+                inbox: "https://localhost:8443/fake-push".to_owned(),
+                apns: Some("https://localhost:4443".to_owned()),
+            }),
         }
     }
 
@@ -118,12 +132,12 @@ pub(crate) mod tests {
 
   Web PubSub  https://localhost:8443
   Endpoint=https://localhost:8443;AccessKey=tidingsDevelopmentKeyPrimaryNotASecret00000=;Version=1.0;
-
   Chat        https://localhost:8443
   endpoint=https://localhost:8443/;accesskey=a2V5
-
   Event Grid  https://localhost:8443/topics/local/api/events
   a2V5
+  Push        hub local, what arrives is at https://localhost:8443/fake-push
+  Endpoint=sb://localhost:8443/;SharedAccessKeyName=Full;SharedAccessKey=a2V5
 
   Plain HTTP  http://localhost:8080
   Admin       http://127.0.0.1:8081   /metrics /healthz /readyz

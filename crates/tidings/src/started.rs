@@ -28,6 +28,23 @@ pub struct Started {
     pub communication: Option<ServiceAccess>,
     /// The topic of development; absent in production.
     pub event_grid: Option<TopicAccess>,
+    /// The notification hub of development; absent in production.
+    pub notification_hubs: Option<HubAccess>,
+}
+
+/// How to reach a notification hub, and where to see what it sends.
+#[derive(Debug, Clone)]
+pub struct HubAccess {
+    /// Its name.
+    pub hub: String,
+    /// For backends: with every right.
+    pub connection_string: Secret,
+    /// For devices: they may register, and nothing else.
+    pub listen_connection_string: Secret,
+    /// The page that shows what arrives at the fake push services.
+    pub inbox: String,
+    /// The fake of Apple's push service.
+    pub apns: Option<String>,
 }
 
 /// How to publish to a topic.

@@ -7,9 +7,11 @@ use std::time::Duration;
 use ::communication::{Communication, Ports};
 use ::eventgrid::EventGrid;
 use ::management::Authority;
+use ::notificationhubs::NotificationHubs;
 use auth::KeyRing;
 use axum::Router;
-use axum::http::{Method, Uri};
+use axum::body::Body;
+use axum::http::{Method, Request, Uri};
 use axum::response::{IntoResponse as _, Response};
 use cluster::Backplane;
 use edge::outbound::{AddressPolicy, Outbound};
@@ -21,9 +23,9 @@ use webpubsub::upstream::{Upstream, UpstreamLimits};
 use webpubsub::{HubSettings, WebPubSub};
 
 use crate::addresses::Listening;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Mode};
 use crate::key_store::KeyStore;
-use crate::{communication, event_grid, management};
+use crate::{communication, event_grid, management, notification_hubs};
 
 /// A resource of the configuration and the keys that its service reads.
 pub struct Wired {
@@ -41,6 +43,8 @@ pub struct Services {
     pub communication: communication::Wired,
     /// Event Grid.
     pub event_grid: event_grid::Wired,
+    /// Notification Hubs.
+    pub notification_hubs: notification_hubs::Wired,
     /// Who may make management calls.
     pub authority: Authority,
 }
@@ -99,24 +103,37 @@ pub async fn services(
     }
     let known = webpubsub::Resources::new(resources.iter().map(|it| Arc::clone(&it.service)));
     let config::Outbound { allow_private, allow, extra_ca_file } = config.outbound.clone();
-    let outbound = Outbound::new(AddressPolicy { allow_private, allow }, extra_ca_file.as_deref())?;
+    // The fake push services of development have certificates of our own.
+    let own_ca = (config.mode == Mode::Dev).then(|| crate::trust::ca_file(&config.data.folder));
+    let extra_ca = extra_ca_file.or(own_ca.filter(|file| file.exists()));
+    let outbound = Outbound::new(AddressPolicy { allow_private, allow }, extra_ca.as_deref())?;
     let limits = UpstreamLimits { attempt: config.upstream.timeout, ..UpstreamLimits::default() };
     let upstream = Upstream::new(outbound.clone(), Arc::clone(&clock), tasks.clone(), limits);
     let web_pubsub = WebPubSub::new(known, Backplane::local(gateway), upstream, Arc::clone(&clock));
     let parts = event_grid::Parts {
         store: Arc::clone(keys),
-        outbound,
+        outbound: outbound.clone(),
         web_pubsub: web_pubsub.clone(),
         clock: Arc::clone(&clock),
         tasks: tasks.clone(),
     };
     let event_grid = event_grid::Wired::new(config, listening, parts).await?;
+    let parts = notification_hubs::Parts {
+        store: Arc::clone(keys),
+        outbound,
+        deliveries: event_grid.deliveries.clone(),
+        clock: Arc::clone(&clock),
+        tasks: tasks.clone(),
+    };
+    let notification_hubs = notification_hubs::Wired::new(config, listening, parts).await?;
+    event_grid.deliver(vec![notification_hubs.service.queue()], tasks);
     let ports = Ports { outboxes: vec![event_grid.chat()?], ..Ports::default() };
     let communication =
         communication::Wired::new(config, keys, ports, Arc::clone(&clock), tasks).await?;
     let authority = management::authority(config, keys).await?;
     let resource_manager =
         management::management(config, authority.clone(), event_grid.service.clone(), clock);
+    let push = notification_hubs.service.clone();
     // Services have paths such as "/:send", which an older syntax used for parameters.
     let router = Router::new()
         .without_v07_checks()
@@ -124,8 +141,9 @@ pub async fn services(
         .merge(communication.service.router())
         .merge(event_grid.service.router())
         .merge(resource_manager.router())
-        .fallback(nobodys);
-    Ok(Services { router, resources, communication, event_grid, authority })
+        .merge(notification_hubs.fake_router())
+        .fallback(move |request| rest(push, request));
+    Ok(Services { router, resources, communication, event_grid, notification_hubs, authority })
 }
 
 /// The host names that pick a resource: its own, and those of its public endpoints.
@@ -182,16 +200,25 @@ impl Wired {
     }
 }
 
-async fn nobodys(method: Method, uri: Uri) -> Response {
-    if let Some(refusal) = WebPubSub::refuse_unknown(&method, &uri)
-        .or_else(|| Communication::refuse_unknown(&method, &uri))
-        .or_else(|| EventGrid::refuse_unknown(&method, &uri))
+/// The paths of notification hubs begin with a name that a caller has chosen, so they come last.
+async fn rest(push: NotificationHubs, request: Request<Body>) -> Response {
+    if NotificationHubs::claims(request.uri()) {
+        return push.handle(request).await;
+    }
+    nobodys(request.method(), request.uri())
+}
+
+fn nobodys(method: &Method, uri: &Uri) -> Response {
+    if let Some(refusal) = WebPubSub::refuse_unknown(method, uri)
+        .or_else(|| Communication::refuse_unknown(method, uri))
+        .or_else(|| EventGrid::refuse_unknown(method, uri))
     {
         return refusal;
     }
     let message = format!(
         "No service here answers {method} {}. Web PubSub has /client/hubs/<hub> for WebSockets and \
-         /api/hubs/<hub>/… for REST calls; Event Grid has /topics/<topic>/api/events.",
+         /api/hubs/<hub>/… for REST calls; Event Grid has /topics/<topic>/api/events; \
+         Notification Hubs has /<hub>/messages.",
         uri.path()
     );
     let error = Error::new(ErrorKind::NotFound, "Error.NotFound", message);

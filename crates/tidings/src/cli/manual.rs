@@ -8,7 +8,7 @@ use super::Cli;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["dev", "serve"]),
     ("Connect", &["connection-string", "keys", "trust"]),
-    ("Try", &["connect", "publish", "events"]),
+    ("Try", &["connect", "publish", "events", "push", "fake-push"]),
     ("Configure", &["config"]),
 ];
 

@@ -6,6 +6,7 @@
 mod client;
 mod events;
 mod manual;
+mod push;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ use crate::{logging, run, terminal, trust};
 
 use client::{Connect, Publish};
 use events::Events;
+use push::{FakePush, Push};
 
 /// The whole road of a notification in one program.
 #[derive(Debug, Parser)]
@@ -48,6 +50,11 @@ enum Command {
     /// Publish events, watch them, and look after what could not be delivered
     #[command(subcommand)]
     Events(Events),
+    /// Send notifications to devices, see what became of them, find out why one did not arrive
+    #[command(subcommand)]
+    Push(Push),
+    /// Run fakes of the push services of Apple, Google and browsers alone
+    FakePush(FakePush),
     /// Check a configuration file, or explain what can be set
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -208,6 +215,8 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Connect(wanted) => wanted.run(),
         Command::Publish(wanted) => wanted.run(),
         Command::Events(wanted) => wanted.run(),
+        Command::Push(wanted) => wanted.run(),
+        Command::FakePush(wanted) => wanted.run(),
         Command::Config(ConfigCommand::Check { file }) => check_config(&file),
         Command::Config(ConfigCommand::Explain { key }) => {
             let text = config::explain(key.as_deref()).map_err(anyhow::Error::msg)?;

@@ -24,6 +24,7 @@ pub mod handshake;
 pub mod lines;
 pub mod print;
 pub mod publish;
+pub mod push;
 pub mod session;
 pub mod socket;
 pub mod target;

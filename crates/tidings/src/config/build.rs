@@ -53,6 +53,7 @@ impl<'a> Builder<'a> {
             log: log(settings),
             resources: self.resources(&resources, seconds(settings, "gateway.keep_alive_seconds")),
             event_grid: self.event_grid(settings, &others, &resources),
+            notification_hubs: self.notification_hubs(settings, &others),
         }
     }
 

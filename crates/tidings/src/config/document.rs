@@ -92,7 +92,8 @@ pub fn print(mode: Mode, flags: &[Flag], outside: &dyn Outside) -> Result<String
     for table in &tables {
         printer.table(table);
     }
-    for section in table::below(table::EVENT_GRID) {
+    for section in [table::EVENT_GRID, table::NOTIFICATION_HUBS].into_iter().flat_map(table::below)
+    {
         printer.possible(section);
     }
     Ok(printer.text)

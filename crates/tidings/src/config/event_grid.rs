@@ -274,7 +274,12 @@ impl Builder<'_> {
         }
     }
 
-    fn unique_in<'t>(&mut self, tables: impl Iterator<Item = &'t Table>, path: &str, what: &str) {
+    pub(super) fn unique_in<'t>(
+        &mut self,
+        tables: impl Iterator<Item = &'t Table>,
+        path: &str,
+        what: &str,
+    ) {
         let names = tables.filter_map(|table| {
             Some((table.settings.text(path)?.to_owned(), table.settings.place(path)))
         });

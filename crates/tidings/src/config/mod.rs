@@ -29,6 +29,7 @@ mod hub;
 mod layers;
 mod model;
 mod names;
+mod notification_hubs;
 mod outside;
 mod problem;
 mod resource;
@@ -45,8 +46,9 @@ pub use layers::Flag;
 pub use model::{
     Communication, Config, DEVELOPMENT_PRIMARY_KEY, DEVELOPMENT_RESOURCE,
     DEVELOPMENT_SECONDARY_KEY, Data, Database, Durability, EventGrid, EventHandler, EventSource,
-    EventSubscription, Factor, Gateway, Hub, KeySource, Log, LogFormat, LogLevel, Mode, Outbound,
-    Resource, ResourceKind, Server, Tls, Topic, Upstream,
+    EventSubscription, Factor, Gateway, Hub, KeySource, Log, LogFormat, LogLevel, Mode,
+    NotificationHub, NotificationHubs, Outbound, Resource, ResourceKind, Server, Tls, Topic,
+    Upstream,
 };
 pub use outside::{Machine, Outside};
 pub use problem::{Place, Problem, Severity, has_errors, render, verdict};

@@ -46,6 +46,8 @@ pub struct Config {
     pub resources: Vec<Resource>,
     /// Events to webhooks and browsers.
     pub event_grid: EventGrid,
+    /// Push to devices.
+    pub notification_hubs: NotificationHubs,
 }
 
 /// `[server]`
@@ -216,6 +218,32 @@ pub struct Hub {
     pub keep_alive: Duration,
     /// Where its events go: each to the first that wants it.
     pub event_handlers: Vec<EventHandler>,
+}
+
+/// `[notification_hubs]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotificationHubs {
+    /// The namespace of requests whose host names none, and of `hubs`.
+    pub namespace: String,
+    /// Whether policies of a namespace may send.
+    pub namespace_may_send: bool,
+    /// How long a device is tried again.
+    pub delivery_window: Duration,
+    /// How long outcomes can be read.
+    pub keep_reports: Duration,
+    /// Where fake push services stand in for Google, if they do.
+    pub fake_push: Option<String>,
+    /// The hubs that the configuration owns, with unique names.
+    pub hubs: Vec<NotificationHub>,
+}
+
+/// `[[notification_hubs.hub]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotificationHub {
+    /// The name.
+    pub name: String,
+    /// Credentials for push services, as JSON.
+    pub credentials: Option<Secret>,
 }
 
 /// `[eventgrid]`

@@ -1,5 +1,5 @@
 //! The one table of configuration keys: what a key is; the keys themselves are in `table/keys.rs`
-//! and `table/event_grid.rs`.
+//! and the files beside it.
 //!
 //! Reading, checking, `tidings config explain` and `tidings dev --print-config` all follow this
 //! table, so a key cannot be accepted and undocumented, or documented and ignored. A key is added
@@ -8,6 +8,7 @@
 
 mod event_grid;
 mod keys;
+mod notification_hubs;
 
 use super::model::Mode;
 pub(super) use keys::{KEYS, REFUSED, SECTIONS};
@@ -172,7 +173,8 @@ pub(super) fn heading(section: &str) -> String {
 /// Whether a section may appear many times: a resource and what stands below one, a topic, an event
 /// subscription.
 pub(super) fn is_repeated(section: &str) -> bool {
-    section.split('.').next() == Some(RESOURCE) || [TOPIC, EVENT_SUBSCRIPTION].contains(&section)
+    section.split('.').next() == Some(RESOURCE)
+        || [TOPIC, EVENT_SUBSCRIPTION, NOTIFICATION_HUB].contains(&section)
 }
 
 /// The sections directly below another, by their whole paths; `""` gives those of the file.
@@ -208,6 +210,12 @@ pub(super) const TOPIC: &str = "eventgrid.topic";
 
 /// The section of an event subscription.
 pub(super) const EVENT_SUBSCRIPTION: &str = "eventgrid.subscription";
+
+/// The section of Notification Hubs.
+pub(super) const NOTIFICATION_HUBS: &str = "notification_hubs";
+
+/// The section of a notification hub.
+pub(super) const NOTIFICATION_HUB: &str = "notification_hubs.hub";
 
 #[cfg(test)]
 mod tests {

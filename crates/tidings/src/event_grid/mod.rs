@@ -19,7 +19,7 @@ use ::eventgrid::{
     Foundations, NoBearer, Settings, Watch,
 };
 use anyhow::Context as _;
-use delivery::Deliveries;
+use delivery::{Deliveries, Queue};
 use edge::Tasks;
 use edge::outbound::Outbound;
 use kernel::{Clock, Secret};
@@ -66,7 +66,7 @@ pub struct Parts {
 }
 
 impl Wired {
-    /// Builds the service and begins to deliver.
+    /// Builds the service. Nothing is delivered before [`Wired::deliver`].
     ///
     /// # Errors
     /// When the store fails, or its secrets cannot be read.
@@ -103,13 +103,18 @@ impl Wired {
             service.clone(),
             clock,
         )));
-        let driver = deliveries.driver(vec![service.queue()]);
-        let (stop, held) = (tasks.token().clone(), Arc::clone(&node));
+        Ok(Self { service, deliveries, node })
+    }
+
+    /// Begins to deliver: the events, and the queues of other services beside them.
+    pub fn deliver(&self, others: Vec<Queue>, tasks: &Tasks) {
+        let queues = [self.service.queue()].into_iter().chain(others).collect();
+        let driver = self.deliveries.driver(queues);
+        let (stop, held) = (tasks.token().clone(), Arc::clone(&self.node));
         tasks.spawn("deliveries", async move {
             driver.run(stop).await;
             drop(held);
         });
-        Ok(Self { service, deliveries, node })
     }
 
     /// What chat hands its changes to.
@@ -139,7 +144,10 @@ pub fn topic_id(name: &str) -> anyhow::Result<ResourceId> {
 }
 
 /// The id of a Communication resource, as it stands in the events about its chats.
-fn communication_id(name: &str) -> anyhow::Result<ResourceId> {
+///
+/// # Errors
+/// When the name cannot be part of an id, which no name of a configuration is.
+pub fn communication_id(name: &str) -> anyhow::Result<ResourceId> {
     let id = format!("{GROUP}/providers/Microsoft.Communication/CommunicationServices/{name}");
     Ok(ResourceId::parse(&id)?)
 }

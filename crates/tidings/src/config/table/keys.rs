@@ -1,10 +1,10 @@
 //! Every key, every section, and every name that is refused, as data.
 
-use super::event_grid;
 use super::{
-    EVENT_GRID, EVENT_HANDLER, EVENT_SUBSCRIPTION, HUB, Key, Kind, Literal, Modes, Preset,
-    RESOURCE, TOPIC,
+    EVENT_GRID, EVENT_HANDLER, EVENT_SUBSCRIPTION, HUB, Key, Kind, Literal, Modes,
+    NOTIFICATION_HUB, NOTIFICATION_HUBS, Preset, RESOURCE, TOPIC,
 };
+use super::{event_grid, notification_hubs};
 
 /// The sections in the order in which they are printed, with a sentence each.
 pub(in super::super) const SECTIONS: &[(&str, &str)] = &[
@@ -15,6 +15,7 @@ pub(in super::super) const SECTIONS: &[(&str, &str)] = &[
     ("outbound", "Calls from Tidings to others, such as event handlers: where they may go."),
     ("upstream", "Events on their way to event handlers."),
     (EVENT_GRID, "Events to webhooks and browsers: limits, retries, dead letters."),
+    (NOTIFICATION_HUBS, "Push to devices: limits and the namespace."),
     ("communication", "The Communication Services: identities and chat."),
     ("log", "What is written to standard error."),
     (RESOURCE, "One table for each resource. `tidings dev` has one of each kind, named local."),
@@ -30,6 +31,11 @@ pub(in super::super) const SECTIONS: &[(&str, &str)] = &[
     (
         EVENT_SUBSCRIPTION,
         "One table for each event subscription. Others can be made by management calls.",
+    ),
+    (
+        NOTIFICATION_HUB,
+        "One table for each notification hub. `tidings dev` has one, named local; others can be made \
+         by management calls.",
     ),
 ];
 
@@ -55,19 +61,21 @@ const MIB: u64 = 1024 * 1024;
 
 /// Every key, in the order in which it is printed.
 pub(in super::super) const KEYS: &[Key] = &{
-    let mut keys = [GENERAL[0]; GENERAL.len() + event_grid::KEYS.len()];
-    let mut at = 0;
-    while at < keys.len() {
-        keys[at] = match at.checked_sub(GENERAL.len()) {
-            None => GENERAL[at],
-            Some(later) => event_grid::KEYS[later],
-        };
-        at += 1;
+    const PARTS: [&[Key]; 3] = [GENERAL, event_grid::KEYS, notification_hubs::KEYS];
+    let mut keys = [GENERAL[0]; PARTS[0].len() + PARTS[1].len() + PARTS[2].len()];
+    let (mut part, mut at, mut next) = (0, 0, 0);
+    while next < keys.len() {
+        if at == PARTS[part].len() {
+            (part, at) = (part + 1, 0);
+        } else {
+            keys[next] = PARTS[part][at];
+            (at, next) = (at + 1, next + 1);
+        }
     }
     keys
 };
 
-/// The keys of everything but Event Grid.
+/// The keys of everything that has no file of its own.
 const GENERAL: &[Key] = &[
     Key {
         path: "server.bind",
