@@ -6,6 +6,7 @@
 //! | `chat` | threads, participants, messages, receipts; `/chat` |
 //! | `events` | the Event Grid events that a change in chat causes; pure |
 //! | `signaling` | real-time notifications of chat clients |
+//! | `calling` | ringing: calls, who answers, who is told; `/calling` |
 //! | `link` | the notification hub of a resource, and everything that may be wrong with it |
 //! | `push` | devices, and pushes to those who are not connected |
 //! | [`Ports`] | what chat needs of others: telling who is connected, durable work |
@@ -15,6 +16,7 @@
 //! Invariants: nothing here knows another service; a change and the work it causes are one
 //! transaction; every refusal says what to do.
 
+pub mod calling;
 pub mod chat;
 pub mod events;
 mod identifier;

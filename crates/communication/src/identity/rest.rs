@@ -15,7 +15,7 @@ use axum::http::{HeaderName, Request, StatusCode};
 use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
 use bytes::Bytes;
-use kernel::{Error, ErrorKind, Result};
+use kernel::{Error, ErrorKind, Result, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -159,7 +159,8 @@ impl Call {
         let host = rest::host(&parts).unwrap_or_default();
         let resource = Arc::clone(service.resources().pick(Some(host))?);
         let body = edge::body::read(body, MAX_BODY).await?;
-        let slot = verify(service, &resource, &parts, &body)?;
+        let now = service.identities().clock().now();
+        let slot = check_signature(&resource, &parts, &body, now)?;
         version::IDENTITY.check(rest::Query::of(&parts.uri).one("api-version"))?;
         Ok(Self { resource, slot, body })
     }
@@ -175,11 +176,15 @@ impl Call {
     }
 }
 
-fn verify(
-    service: &Communication,
+/// Checks the signature of a request with the access keys of the resource that it is for.
+///
+/// # Errors
+/// `Unauthenticated` with the reason.
+pub(crate) fn check_signature(
     resource: &Resource,
     parts: &Parts,
     body: &[u8],
+    now: Timestamp,
 ) -> Result<KeySlot> {
     let header = |name: HeaderName| parts.headers.get(name).and_then(|it| it.to_str().ok());
     let refuse = |reason: &str| {
@@ -204,7 +209,6 @@ fn verify(
         authorization,
         body,
     };
-    let now = service.identities().clock().now();
     hmac::verify(&signed, &resource.keys.current(), resource.clock_skew, now)
         .map_err(|reason| refuse(&reason.to_string()))
 }

@@ -1,9 +1,12 @@
 //! The links of all resources: stored with the connection string sealed, and read anew for each send,
 //! so that a change holds at once on every node.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use kernel::{Clock, Error, ErrorKind, Result, Timestamp};
 use storage::{Db, MasterKey, Migration, Row, vals};
 use wire::ResourceId;
@@ -69,7 +72,12 @@ struct Inner {
     hub: Hub,
     directory: Arc<dyn HubDirectory>,
     counters: Counters,
+    /// The resources that have a hub, as last read.
+    linked: ArcSwap<HashSet<String>>,
 }
+
+/// How often it is looked whether another node has linked a hub.
+const REFRESH_EVERY: Duration = Duration::from_secs(1);
 
 impl Links {
     /// The links in `db`, whose table is made where it is missing.
@@ -85,7 +93,37 @@ impl Links {
     ) -> Result<Self> {
         db.migrate("communication-links", MIGRATIONS).await?;
         let counters = Counters::default();
-        Ok(Self(Arc::new(Inner { db, master, clock, hub, directory, counters })))
+        let linked = ArcSwap::default();
+        let links = Self(Arc::new(Inner { db, master, clock, hub, directory, counters, linked }));
+        links.refresh().await?;
+        Ok(links)
+    }
+
+    /// Notices what other nodes link, for ever.
+    pub async fn watch(&self) {
+        let mut interval = tokio::time::interval(REFRESH_EVERY);
+        loop {
+            interval.tick().await;
+            if let Err(error) = self.refresh().await {
+                let context = error.operator_context();
+                tracing::warn!(%error, context, "cannot look for linked notification hubs");
+            }
+        }
+    }
+
+    /// Whether a resource has a hub: at once what this node has changed, within about a second what
+    /// another has. Without a hub there is no work to be written.
+    pub(crate) fn is_linked(&self, resource: &str) -> bool {
+        self.0.linked.load().contains(resource)
+    }
+
+    async fn refresh(&self) -> Result<()> {
+        let rows = self.0.db.query("SELECT resource FROM communication_links", []).await?;
+        let linked = rows.iter().map(|row| Ok(row.get(0)?)).collect::<Result<HashSet<String>>>()?;
+        if **self.0.linked.load() != linked {
+            self.0.linked.store(Arc::new(linked));
+        }
+        Ok(())
     }
 
     /// Links a hub to a resource, in place of the one before. What is wrong with it but does not speak
@@ -122,6 +160,7 @@ impl Links {
                      fault_code = NULL, fault_detail = NULL, fault_at = NULL";
         let params = vals![resource, link.hub_id.as_str(), sealed, self.0.clock.now()];
         self.0.db.execute(sql, params).await?;
+        self.refresh().await?;
         tracing::info!(resource, hub = link.hub_id.as_str(), "notification hub linked");
         Ok(faults)
     }
@@ -133,6 +172,7 @@ impl Links {
     pub async fn unlink(&self, resource: &str) -> Result<()> {
         let sql = "DELETE FROM communication_links WHERE resource = $1";
         let gone = self.0.db.execute(sql, vals![resource]).await?;
+        self.refresh().await?;
         if gone.affected > 0 {
             tracing::info!(resource, "notification hub unlinked");
         }

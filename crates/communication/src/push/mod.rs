@@ -27,7 +27,7 @@ use delivery::NewDelivery;
 
 pub use devices::{Devices, MIGRATIONS};
 pub use outbox::Pushes;
-
+pub(crate) use payload::{Payload, Urgency, members};
 pub use presence::{Nobody, Presence};
 pub use registration::Purpose;
 pub use rest::router;

@@ -96,6 +96,10 @@ impl Pushes {
         payload: Payload,
         worth: Duration,
     ) -> Enqueued {
+        // Without a hub devices are kept, and nothing is sent.
+        if !self.0.links.is_linked(resource) {
+            return Enqueued { statements: Vec::new(), deliveries: Vec::new() };
+        }
         let users = users.iter().map(|user| user.as_str().to_owned()).collect();
         let seconds = worth.as_secs();
         let order = Order::Users { users, purpose: purpose.into(), payload, seconds };
