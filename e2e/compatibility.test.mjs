@@ -9,6 +9,7 @@ import { EventGridManagementClient } from "@azure/arm-eventgrid";
 import { ChatClient, ChatThreadClient } from "@azure/communication-chat";
 import { CommunicationIdentityClient } from "@azure/communication-identity";
 import { EventGridDeserializer, EventGridPublisherClient } from "@azure/eventgrid";
+import { NotificationHubsClient } from "@azure/notification-hubs";
 import { WebPubSubServiceClient } from "@azure/web-pubsub";
 import { WebPubSubClient } from "@azure/web-pubsub-client";
 import { WebPubSubEventHandler } from "@azure/web-pubsub-express";
@@ -67,6 +68,7 @@ test("every operation of the npm packages is on the page", () => {
   for (const name of own) assert.ok(page.includes(`\`${name}\``), name);
   const eventGrid = [EventGridPublisherClient.prototype, EventGridDeserializer.prototype].flatMap(methods);
   for (const name of eventGrid) assert.ok(page.includes(`\`${name}\``), name);
+  for (const name of methods(NotificationHubsClient.prototype)) assert.ok(page.includes(`\`${name}\``), name);
 });
 
 /** The groups of operations for Event Grid that are served, as JavaScript and Python name them. */
