@@ -3,7 +3,8 @@
 //! A page is a stretch of keys: first its end is found, so that it holds a bounded number of
 //! candidates, then those of them who are meant. Both statements walk through an index in the order of
 //! keys, so memory is one page whatever the size of the audience, and the last key of a page is all
-//! that a send has to remember to go on after a crash.
+//! that a send has to remember to go on after a crash. Only the few rows of a page are put in order
+//! here: asked for an order, an engine may sort whole rows that are in it already.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -15,7 +16,7 @@ use super::{HubKey, Store, row};
 use crate::registration::{Key, RegistrationId};
 use crate::tag::{Node, Plan, Tag, TagExpression};
 use crate::template::TemplateText;
-use crate::{Handle, Platform};
+use crate::{BrowserKeys, Handle, Platform};
 
 /// Devices of a tag are counted to here; beyond, two tags are equally common.
 const COUNT_LIMIT: u64 = 200_000;
@@ -100,7 +101,10 @@ impl Store {
         let end = self.page_end(audience, after, candidates.max(1)).await?;
         let (sql, params) = audience.page(after, end.unwrap_or(audience.before), now);
         let rows = self.db.query(sql, params).await?;
-        Ok((rows.iter().map(recipient).collect::<Result<_>>()?, end))
+        let mut found = rows.into_iter().map(recipient).collect::<Result<Vec<_>>>()?;
+        // As nearly always they come in order, and then this only looks.
+        found.sort_unstable_by_key(|it| it.key);
+        Ok((found, end))
     }
 
     /// The recipients among these, for another attempt; those that are gone are left out.
@@ -125,7 +129,7 @@ impl Store {
                 "SELECT {COLUMNS} FROM push_registrations r
                  WHERE r.hub = $1 AND r.expires_at > $2 AND r.place IN ({places}) ORDER BY r.place"
             );
-            for row in &self.db.query(sql, params).await? {
+            for row in self.db.query(sql, params).await? {
                 found.push(recipient(row)?);
             }
         }
@@ -231,12 +235,6 @@ impl Audience {
             let of = if self.plan.drivers.is_some() { "d" } else { "r" };
             push_filter(&mut sql, &mut params, filter, of);
         }
-        // The drivers' own order where there are some, which needs no sorting.
-        sql.push_str(if self.plan.drivers.is_some() {
-            " ORDER BY d.place"
-        } else {
-            " ORDER BY r.place"
-        });
         (sql, params)
     }
 }
@@ -268,15 +266,32 @@ fn push_filter(sql: &mut String, params: &mut Vec<Val>, node: &Node, of: &str) {
     sql.push(')');
 }
 
-fn recipient(row: &Row) -> Result<Recipient> {
+/// Takes a row apart: nothing of it is copied.
+fn recipient(row: Row) -> Result<Recipient> {
+    let values: [Val; 9] =
+        row.into_values().try_into().map_err(|_| row::damaged("another number of columns"))?;
+    let [place, id, platform, address, p256dh, auth, installation, template, variables] = values;
+    let Val::Int(place) = place else { return Err(row::damaged("a place that is no number")) };
+    let platform = text(platform)?.as_deref().and_then(Platform::from_format);
+    let platform = platform.ok_or_else(|| row::damaged("an unknown platform"))?;
+    let keys = text(p256dh)?.zip(text(auth)?);
+    let keys = keys.map(|(p256dh, auth)| BrowserKeys { p256dh, auth });
     Ok(Recipient {
-        key: Key(row.get(0)?),
-        id: RegistrationId::stored(row.get(1)?),
-        handle: row::handle(row, 2)?,
-        installation: row.get(6)?,
-        template: row.get::<Option<String>>(7)?.map(|it| row::template(&it)).transpose()?,
-        push_variables: row.get(8)?,
+        key: Key(place),
+        id: RegistrationId::stored(text(id)?.unwrap_or_default()),
+        handle: Handle::stored(platform, text(address)?.unwrap_or_default(), keys),
+        installation: text(installation)?,
+        template: text(template)?.map(|it| row::template(&it)).transpose()?,
+        push_variables: text(variables)?,
     })
+}
+
+fn text(value: Val) -> Result<Option<String>> {
+    match value {
+        Val::Text(text) => Ok(Some(text)),
+        Val::Null => Ok(None),
+        _ => Err(row::damaged("something else than text")),
+    }
 }
 
 fn bind(params: &mut Vec<Val>, tag: &Tag) -> String {
