@@ -7,7 +7,7 @@ use ::communication::chat::Chat;
 use ::communication::identity::{Identities, hmac, resource_id};
 use ::communication::{Communication, MIGRATIONS, Ports, Resource, Resources};
 use anyhow::bail;
-use auth::{AccessKeys, KeyRing};
+use auth::{AccessKeys, KeyRing, KeySlot};
 use edge::Tasks;
 use kernel::{Clock, Secret};
 
@@ -72,13 +72,32 @@ impl Wired {
         Ok(())
     }
 
-    /// The connection string with the primary key, for an address. The endpoint stands first and
-    /// ends in a slash, as the official clients insist.
+    /// The resource's name.
+    pub fn name(&self) -> &str {
+        &self.resource.name
+    }
+
+    /// The GUID that is part of every id of a user.
+    pub fn immutable_id(&self) -> &str {
+        &self.resource.id
+    }
+
+    /// Where applications reach it, if they do not at `endpoint`.
+    pub fn endpoint<'a>(&'a self, endpoint: &'a str) -> &'a str {
+        self.resource.public_endpoint.as_deref().unwrap_or(endpoint).trim_end_matches('/')
+    }
+
+    /// The connection string with the primary key, for an address.
     pub fn connection_string(&self, endpoint: &str) -> Secret {
+        self.connection_string_of(endpoint, KeySlot::Primary)
+    }
+
+    /// The connection string with one of the keys. The endpoint stands first and ends in a slash, as
+    /// the official clients insist.
+    pub fn connection_string_of(&self, endpoint: &str, slot: KeySlot) -> Secret {
         let keys = self.resource.keys.current();
-        let endpoint = self.resource.public_endpoint.as_deref().unwrap_or(endpoint);
-        let endpoint = endpoint.trim_end_matches('/');
-        Secret::new(format!("endpoint={endpoint}/;accesskey={}", keys.primary().expose()))
+        let endpoint = self.endpoint(endpoint);
+        Secret::new(format!("endpoint={endpoint}/;accesskey={}", keys.get(slot).expose()))
     }
 }
 

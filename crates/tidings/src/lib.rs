@@ -9,6 +9,7 @@
 //! - [`communication`]: the Communication Services, over the store
 //! - [`event_grid`]: Event Grid, over the store, the deliveries and Web PubSub
 //! - [`notification_hubs`]: Notification Hubs, over the store and the deliveries; fake push services
+//! - [`phones`]: hubs, pushes and calls of the Communication Services
 //! - [`management`]: management calls, over the services
 //! - [`started`], [`screen`], [`ready`]: what a started server tells people and scripts
 //! - [`client`]: `tidings connect` and `tidings publish`
@@ -27,6 +28,7 @@ pub mod logging;
 pub mod management;
 pub mod node;
 pub mod notification_hubs;
+pub mod phones;
 pub mod ready;
 pub mod run;
 pub mod screen;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::communication::{Communication, Ports};
+use ::communication::{Communication, Outbox, Ports, calling};
 use ::eventgrid::EventGrid;
 use ::management::Authority;
 use ::notificationhubs::NotificationHubs;
@@ -25,6 +25,7 @@ use webpubsub::{HubSettings, WebPubSub};
 use crate::addresses::Listening;
 use crate::config::{self, Config, Mode};
 use crate::key_store::KeyStore;
+use crate::phones::{self, Phones};
 use crate::{communication, event_grid, management, notification_hubs};
 
 /// A resource of the configuration and the keys that its service reads.
@@ -45,6 +46,8 @@ pub struct Services {
     pub event_grid: event_grid::Wired,
     /// Notification Hubs.
     pub notification_hubs: notification_hubs::Wired,
+    /// What phones are reached with.
+    pub phones: Phones,
     /// Who may make management calls.
     pub authority: Authority,
 }
@@ -120,30 +123,64 @@ pub async fn services(
     let event_grid = event_grid::Wired::new(config, listening, parts).await?;
     let parts = notification_hubs::Parts {
         store: Arc::clone(keys),
-        outbound,
+        outbound: outbound.clone(),
         deliveries: event_grid.deliveries.clone(),
         clock: Arc::clone(&clock),
         tasks: tasks.clone(),
     };
     let notification_hubs = notification_hubs::Wired::new(config, listening, parts).await?;
-    event_grid.deliver(vec![notification_hubs.service.queue()], tasks);
-    let ports = Ports { outboxes: vec![event_grid.chat()?], ..Ports::default() };
+    let phones = Phones::open(phones::Parts {
+        store: Arc::clone(keys),
+        outbound,
+        deliveries: event_grid.deliveries.clone(),
+        clock: Arc::clone(&clock),
+        tasks: tasks.clone(),
+    })
+    .await?;
+    let outboxes: Vec<Arc<dyn Outbox>> = vec![event_grid.chat()?, Arc::new(phones.pushes.clone())];
+    let ports = Ports { outboxes, ..Ports::default() };
     let communication =
         communication::Wired::new(config, keys, ports, Arc::clone(&clock), tasks).await?;
+    let calls = phones.calls(&communication, event_grid.calls()?).await?;
+    let mut queues = calls.queues();
+    queues.push(notification_hubs.service.queue());
+    event_grid.deliver(queues, tasks);
     let authority = management::authority(config, keys).await?;
-    let resource_manager =
-        management::management(config, authority.clone(), event_grid.service.clone(), clock);
+    let own = listening.https_url().unwrap_or_else(|| listening.http_url());
+    let communication_calls = management::CommunicationServices {
+        id: event_grid::communication_id(communication.name())?,
+        endpoint: communication.endpoint(&own).to_owned(),
+        service: communication.clone(),
+        store: Arc::clone(keys),
+        links: phones.links.clone(),
+    };
+    let resource_manager = management::management(
+        config,
+        authority.clone(),
+        event_grid.service.clone(),
+        communication_calls,
+        clock,
+    );
     let push = notification_hubs.service.clone();
     // Services have paths such as "/:send", which an older syntax used for parameters.
     let router = Router::new()
         .without_v07_checks()
         .merge(web_pubsub.router())
         .merge(communication.service.router())
+        .merge(calls.router())
         .merge(event_grid.service.router())
         .merge(resource_manager.router())
         .merge(notification_hubs.fake_router())
         .fallback(move |request| rest(push, request));
-    Ok(Services { router, resources, communication, event_grid, notification_hubs, authority })
+    Ok(Services {
+        router,
+        resources,
+        communication,
+        event_grid,
+        notification_hubs,
+        phones,
+        authority,
+    })
 }
 
 /// The host names that pick a resource: its own, and those of its public endpoints.
@@ -211,6 +248,7 @@ async fn rest(push: NotificationHubs, request: Request<Body>) -> Response {
 fn nobodys(method: &Method, uri: &Uri) -> Response {
     if let Some(refusal) = WebPubSub::refuse_unknown(method, uri)
         .or_else(|| Communication::refuse_unknown(method, uri))
+        .or_else(|| calling::refuse_unknown(method, uri))
         .or_else(|| EventGrid::refuse_unknown(method, uri))
     {
         return refusal;

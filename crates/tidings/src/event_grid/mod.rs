@@ -2,10 +2,12 @@
 //! the ports that the services have for one another.
 //!
 //! - `browsers`: events to the clients of a hub
+//! - `calls`: what happens to calls, as events
 //! - `chat`: changes in chat, as events
 //! - `clients`: clients of hubs that come and go, as events
 
 mod browsers;
+mod calls;
 mod chat;
 mod clients;
 
@@ -13,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::communication::Outbox;
+use ::communication::calling::CallEvents;
 use ::eventgrid::topic::{TopicKeys, TopicRequest};
 use ::eventgrid::{
     AnyBearer, BearerCheck, Configured, ConfiguredSubscription, ConfiguredTopic, EventGrid,
@@ -124,6 +127,15 @@ impl Wired {
     pub fn chat(&self) -> anyhow::Result<Arc<dyn Outbox>> {
         let source = communication_id(DEVELOPMENT_RESOURCE)?;
         Ok(Arc::new(chat::Chat::new(source, self.service.clone())))
+    }
+
+    /// What calls hand their events to.
+    ///
+    /// # Errors
+    /// Never, as for [`Wired::chat`].
+    pub fn calls(&self) -> anyhow::Result<Arc<dyn CallEvents>> {
+        let source = communication_id(DEVELOPMENT_RESOURCE)?;
+        Ok(Arc::new(calls::Calls::new(source, self.service.clone())))
     }
 
     /// Endpoint and first key of the topic of development.

@@ -2,6 +2,7 @@
 //!
 //! One file a namespace: what its port needs, over the service that has it.
 
+mod communication;
 mod event_grid;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use wire::Endpoint;
 
 use crate::config::{Config, Mode};
 use crate::key_store::{KeyStore, Owner};
+pub use communication::CommunicationServices;
 use event_grid::EventGridCalls;
 
 /// Who may make management calls: in development everybody, since it listens on loopback only; in
@@ -49,12 +51,15 @@ pub fn management(
     config: &Config,
     authority: Authority,
     event_grid: EventGrid,
+    communication: CommunicationServices,
     clock: Arc<dyn Clock>,
 ) -> Management {
     let public = config.resources.iter().flat_map(|resource| &resource.public_endpoints);
     let endpoints = public.filter_map(|it| Endpoint::parse(it).ok()).collect();
     let event_grid = EventGridCalls::new(event_grid, clock);
-    let namespaces: Vec<Arc<dyn Namespace>> =
-        vec![Arc::new(::management::eventgrid::EventGrid::new(event_grid))];
+    let namespaces: Vec<Arc<dyn Namespace>> = vec![
+        Arc::new(::management::eventgrid::EventGrid::new(event_grid)),
+        Arc::new(communication),
+    ];
     Management::new(authority, namespaces, endpoints)
 }
