@@ -87,6 +87,8 @@ export class Proxy {
   links = [];
   /** Connections that came to recover an older one. */
   recoveries = 0;
+  /** Where new connections go. */
+  target;
   /** Set to turn new connections away, as a network that is down does. */
   down = false;
   #listener;
@@ -99,12 +101,13 @@ export class Proxy {
    */
   static async start(target, { onLink = () => {}, onText, onRefused = () => {} } = {}) {
     const proxy = new Proxy();
-    const { hostname, port } = new URL(target);
+    proxy.target = target;
     proxy.#listener = net.createServer((client) => {
       if (proxy.down) {
         client.resetAndDestroy();
         return onRefused();
       }
+      const { hostname, port } = new URL(proxy.target);
       const link = new Link(client, net.connect(Number(port), hostname), onText);
       proxy.links.push(link);
       client.once("data", (bytes) => (proxy.recoveries += bytes.includes("awps_reconnection_token=") ? 1 : 0));
