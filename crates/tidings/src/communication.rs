@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use ::communication::chat::Chat;
 use ::communication::identity::{Identities, hmac, resource_id};
+use ::communication::signaling::{Foundation, Signaling, Tally};
 use ::communication::{Communication, MIGRATIONS, Ports, Resource, Resources};
 use anyhow::bail;
 use auth::{AccessKeys, KeyRing, KeySlot};
+use cluster::Backplane;
 use edge::Tasks;
 use kernel::{Clock, Secret};
 
@@ -22,6 +24,8 @@ const SIGNING_KEYS_INTERVAL: Duration = Duration::from_mins(5);
 pub struct Wired {
     /// The service.
     pub service: Communication,
+    /// Its real-time notifications.
+    pub signaling: Signaling,
     resource: Arc<Resource>,
 }
 
@@ -33,7 +37,8 @@ impl Wired {
     pub async fn new(
         config: &Config,
         store: &KeyStore,
-        ports: Ports,
+        backplane: Backplane,
+        mut ports: Ports,
         clock: Arc<dyn Clock>,
         tasks: &Tasks,
     ) -> anyhow::Result<Self> {
@@ -49,14 +54,29 @@ impl Wired {
         });
         let master = Arc::clone(store.master());
         let identities = Identities::open(db.clone(), master, Arc::clone(&clock)).await?;
+        let resources = Resources::new([Arc::clone(&resource)]);
+        let signaling = Signaling::open(Foundation {
+            resources: resources.clone(),
+            identities: identities.clone(),
+            backplane,
+            db: db.clone(),
+            clock: Arc::clone(&clock),
+            observers: vec![Arc::new(Tally::default())],
+            stop: tasks.token().clone(),
+        })
+        .await?;
+        ports.outboxes.push(Arc::new(signaling.clone()));
+        ports.realtime.push(Arc::new(signaling.clone()));
+        let notifications = signaling.clone();
+        tasks.spawn("real-time notifications", async move { notifications.run().await });
         let chat = Chat::new(db, clock, identities.clone(), ports, tasks.clone());
         let stop = tasks.token().clone();
         let work = Box::pin(work(identities.clone(), chat.clone()));
         tasks.spawn("communication", async move {
             stop.run_until_cancelled(work).await;
         });
-        let resources = Resources::new([Arc::clone(&resource)]);
-        Ok(Self { service: Communication::new(resources, identities, chat), resource })
+        let service = Communication::new(resources, identities, chat);
+        Ok(Self { service, signaling, resource })
     }
 
     /// Takes over keys that another process has replaced.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ::communication::signaling::Signaling;
 use ::management::Authority;
 use anyhow::Context as _;
 use edge::tls::{CertificateFiles, DevCa, ServerTls};
@@ -27,6 +28,8 @@ use crate::{communication, management, ready, trust};
 
 /// How often certificate files are looked at.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
+/// How long chat clients may take to move to another server.
+const MOVING: Duration = Duration::from_secs(3);
 /// How often the store is asked whether another process has changed keys.
 const KEYS_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -69,6 +72,7 @@ struct Running {
     gateway: Gateway,
     store: Arc<KeyStore>,
     ready: Arc<AtomicBool>,
+    signaling: Signaling,
 }
 
 impl Running {
@@ -102,26 +106,30 @@ impl Running {
             tasks.spawn("certificates", tls.watch(CERTIFICATE_INTERVAL, tasks.token().clone()));
         }
         let Services { resources, communication, authority, .. } = services;
+        let signaling = communication.signaling.clone();
         let watch = watch_keys(Arc::clone(&store), resources, communication, authority);
         let stop = tasks.token().clone();
         tasks.spawn("keys", async move {
             // Whatever it does may be cut short: it changes nothing in the store.
             stop.run_until_cancelled(watch).await;
         });
-        Ok(Self { started, tasks, gateway, store, ready })
+        Ok(Self { started, tasks, gateway, store, ready, signaling })
     }
 
     /// Stops accepting, tells every client (1001), lets requests finish, closes the store.
     async fn stop(self, patience: Duration) -> anyhow::Result<()> {
         self.ready.store(false, Ordering::Relaxed);
-        let goodbye = Close::new(1001, "The server is shutting down.");
-        let drained = tokio::time::timeout(patience, self.gateway.drain(goodbye));
-        // Listeners stop first; what the closing connections raise is still delivered, since the
-        // tasks are waited for only after them.
         let begun = tokio::time::Instant::now();
+        let left = || patience.saturating_sub(begun.elapsed());
+        self.signaling.close().await;
+        // Listeners stop first, so that who is sent away does not come back; what the closing
+        // connections raise is still delivered, since the tasks are waited for only after them.
         self.tasks.token().cancel();
-        let drained = drained.await;
-        let finished = self.tasks.shutdown(patience.saturating_sub(begun.elapsed())).await;
+        // Without a gap, if there is another server; otherwise they reconnect when they are closed.
+        self.signaling.leave(MOVING.min(patience / 4)).await;
+        let goodbye = Close::new(1001, "The server is shutting down.");
+        let drained = tokio::time::timeout(left(), self.gateway.drain(goodbye)).await;
+        let finished = self.tasks.shutdown(left()).await;
         if drained.is_err() {
             tracing::warn!("some clients did not finish closing in time; their sockets are cut");
             self.gateway.stop();

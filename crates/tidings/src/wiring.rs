@@ -112,7 +112,8 @@ pub async fn services(
     let outbound = Outbound::new(AddressPolicy { allow_private, allow }, extra_ca.as_deref())?;
     let limits = UpstreamLimits { attempt: config.upstream.timeout, ..UpstreamLimits::default() };
     let upstream = Upstream::new(outbound.clone(), Arc::clone(&clock), tasks.clone(), limits);
-    let web_pubsub = WebPubSub::new(known, Backplane::local(gateway), upstream, Arc::clone(&clock));
+    let backplane = Backplane::local(gateway);
+    let web_pubsub = WebPubSub::new(known, backplane.clone(), upstream, Arc::clone(&clock));
     let parts = event_grid::Parts {
         store: Arc::clone(keys),
         outbound: outbound.clone(),
@@ -140,7 +141,8 @@ pub async fn services(
     let outboxes: Vec<Arc<dyn Outbox>> = vec![event_grid.chat()?, Arc::new(phones.pushes.clone())];
     let ports = Ports { outboxes, ..Ports::default() };
     let communication =
-        communication::Wired::new(config, keys, ports, Arc::clone(&clock), tasks).await?;
+        communication::Wired::new(config, keys, backplane, ports, Arc::clone(&clock), tasks)
+            .await?;
     let calls = phones.calls(&communication, event_grid.calls()?).await?;
     let mut queues = calls.queues();
     queues.push(notification_hubs.service.queue());
@@ -167,6 +169,7 @@ pub async fn services(
         .without_v07_checks()
         .merge(web_pubsub.router())
         .merge(communication.service.router())
+        .merge(communication.signaling.router())
         .merge(calls.router())
         .merge(event_grid.service.router())
         .merge(resource_manager.router())

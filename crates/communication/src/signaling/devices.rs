@@ -302,7 +302,11 @@ impl Devices {
             state.swept = now;
             state.sweep(now);
         }
-        let departed = std::mem::take(&mut state.departed);
+        let mut departed = std::mem::take(&mut state.departed);
+        if state.closing {
+            // That they leave is known already; where they have gone they may be registered by now.
+            departed.clear();
+        }
         let away = departed.into_iter().filter_map(|(user, name)| {
             let device = find(&mut state.users, &user, &name)?;
             let since = device.taken_until(device.away_since);

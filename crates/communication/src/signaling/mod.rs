@@ -31,6 +31,8 @@ mod polling;
 pub(crate) mod rest;
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod tests;
 mod ticket;
 pub mod trouter;
 mod websocket;
@@ -115,12 +117,16 @@ impl Signaling {
         self.0.stop.run_until_cancelled(work).await;
     }
 
-    /// Asks every client to move to another server and lets no new one in; waits until they have
-    /// gone, at most for `patience`. To be called before connections are closed.
-    pub async fn leave(&self, patience: Duration) {
-        // First on disk: whoever takes a device over must know what it has.
+    /// Lets no client in any more, and writes down what those that are here have got, for the server
+    /// that takes them over. The first step of stopping, before connections are refused.
+    pub async fn close(&self) {
         let leaving = self.0.devices.close(self.now());
         self.note_away(&leaving).await;
+    }
+
+    /// Asks every client to move to another server and waits until they have gone, at most for
+    /// `patience`. The second step, once new requests go elsewhere; then connections are closed.
+    pub async fn leave(&self, patience: Duration) {
         self.0.devices.leave(patience).await;
     }
 

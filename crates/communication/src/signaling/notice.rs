@@ -64,7 +64,7 @@ impl Notice {
             name = self.kind.name(),
             tail = self.tail,
         );
-        Push { position, text, frame: OnceLock::new() }
+        Push { text, frame: OnceLock::new() }
     }
 }
 
@@ -113,8 +113,6 @@ fn quoted(text: &str) -> String {
 /// A pushed request, shared by the devices of its receiver.
 #[derive(Debug)]
 pub(super) struct Push {
-    /// Its number, by which the client answers.
-    pub(super) position: u64,
     /// The packet.
     pub(super) text: String,
     frame: OnceLock<Bytes>,

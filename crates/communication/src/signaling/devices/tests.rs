@@ -33,7 +33,8 @@ impl Heard {
 
 impl Link for Heard {
     fn push(&self, push: &Arc<Push>) {
-        self.note(format!("push {}", push.position));
+        let number = push.text.strip_prefix("3:::{\"id\":").unwrap().split(',').next().unwrap();
+        self.note(format!("push {number}"));
     }
 
     fn order(&self, order: Order) {
@@ -269,6 +270,7 @@ async fn leaving_asks_everybody_to_move_and_waits_for_them() {
     });
     assert_eq!(heard.take(), ["push 1", "Move"]);
     assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(devices.tick(NOW), [], "it may be registered elsewhere by now");
     let late = ticket(sample::BOB, "tab");
     let attached = devices.attach(&devices.member(&late), &late, Box::new(Heard::default()), NOW);
     assert_eq!(attached, Err(Refused::Closing));
