@@ -251,6 +251,23 @@ test("a client that stops hears nothing, and starts again", async () => {
   await tab.context().close();
 });
 
+test("a handler that is taken off hears nothing more", async () => {
+  const { alice, bob, id } = await pair();
+  const tab = await openTab(bob);
+  await tab.evaluate(() => {
+    globalThis.heard = [];
+    globalThis.handler = ({ message }) => globalThis.heard.push(message);
+    globalThis.client.on("chatMessageReceived", globalThis.handler);
+  });
+  await send(alice, id, "with two handlers");
+  await assertMessages(tab, ["with two handlers"]);
+  await tab.evaluate(() => globalThis.client.off("chatMessageReceived", globalThis.handler));
+  await send(alice, id, "with one");
+  await assertMessages(tab, ["with two handlers", "with one"]);
+  assert.deepEqual(await tab.evaluate(() => globalThis.heard), ["with two handlers"]);
+  await tab.context().close();
+});
+
 test("a token without the right to chat is refused when the client starts", async () => {
   const { user, token } = await sdk.client({ client: "identity" }).createUserAndToken(["voip"]);
   await assert.rejects(openTab({ user, token }));
