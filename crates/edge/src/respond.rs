@@ -25,6 +25,9 @@ pub enum Envelope {
     /// Event Grid's publishing: `{"error":{"code","message","details"?}}`, where a general code follows
     /// from the kind and the detail has the error's own.
     EventGrid,
+    /// Log queries: `{"error":{"code","message","innererror"?}}`, where a general code follows from the
+    /// kind of a bad query and `innererror` has the error's own.
+    Logs,
     /// Nothing: the 401 of Communication chat, whose reason is in the challenge.
     Empty,
     /// The sentence alone, as plain text: a refused WebSocket upgrade, or a request that no service
@@ -57,6 +60,7 @@ impl IntoResponse for Rejection {
             Envelope::WebPubSub => web_pubsub(&error),
             Envelope::ResourceManager => resource_manager(&error),
             Envelope::EventGrid => event_grid(&error),
+            Envelope::Logs => logs(&error),
             Envelope::Empty => Response::new(Body::empty()),
             Envelope::Text => text(&error),
         };
@@ -125,6 +129,16 @@ fn event_grid(error: &Error) -> Response {
     if error.code() != general {
         body["details"] = serde_json::json!([details(error)]);
     }
+    json(&serde_json::json!({ "error": body }))
+}
+
+fn logs(error: &Error) -> Response {
+    if error.kind() != ErrorKind::Invalid {
+        return resource_manager(error);
+    }
+    let message = "The request had some invalid properties.";
+    let body = serde_json::json!({ "code": "BadArgumentError", "message": message,
+        "innererror": details(error) });
     json(&serde_json::json!({ "error": body }))
 }
 
