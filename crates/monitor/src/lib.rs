@@ -1,1 +1,11 @@
 //! What the program knows about what it did.
+//!
+//! - [`kql`]: the query language, pure
+//! - [`table`]: the log tables: appending, keeping, reading
+//! - [`query`]: the Logs query API over both
+//!
+//! Nothing here knows a service: the program's wiring turns what services tell into rows.
+
+pub mod kql;
+pub mod query;
+pub mod table;
