@@ -9,12 +9,14 @@
 //! | `link`, `websocket`, `swarm` | the clients |
 //! | `fanout`, `histogram`, `statistics` | publishing and measuring |
 //! | `limit`, `ring` | the yardstick: a server that only writes |
+//! | `apns` | Apple's push service as a fake, and the sender to it, each a program |
 //! | `process`, `targets` | the servers that are measured |
 //! | `scenarios` | what is measured |
 //! | `instructions` | the hot path in instructions, which no neighbour disturbs |
 //! | `report` | tables |
 //! | `system` | the machine |
 
+mod apns;
 mod fanout;
 mod histogram;
 mod instructions;
@@ -32,6 +34,7 @@ mod targets;
 mod websocket;
 
 use std::env;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
@@ -52,9 +55,16 @@ fn main() -> Result<()> {
         };
         return limit::serve(address.parse().context("not an address")?, mode);
     }
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    match &arguments[..] {
+        [first, folder] if first == apns::SERVICE => return apns::serve(Path::new(folder)),
+        [first, folder, count] if first == apns::SENDER => {
+            return apns::send(Path::new(folder), count.parse().context("not a number")?);
+        }
+        _ => {}
+    }
     let options = Options::parse(&arguments)?;
     system::raise_descriptor_limit()?;
-    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     match options.counting {
         Some(counting) => instructions::run(&options, counting),
         None => scenarios::run(&options),

@@ -39,11 +39,20 @@ pub struct Process {
 impl Lab {
     /// Starts a server on the server's core.
     pub fn start(&self, name: &str, command: &mut Command) -> Result<Process> {
+        self.start_on(self.server_core, name, command)
+    }
+
+    /// Starts a program that stands in for the rest of the world, on the generator's core.
+    pub fn start_beside(&self, name: &str, command: &mut Command) -> Result<Process> {
+        self.start_on(self.own_core, name, command)
+    }
+
+    fn start_on(&self, core: usize, name: &str, command: &mut Command) -> Result<Process> {
         fs::create_dir_all(&self.work)?;
         let output = self.work.join(format!("{name}.out"));
         let file = File::create(&output)?;
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
-        system::pin(self.server_core)?;
+        system::pin(core)?;
         let child = command.spawn();
         system::pin(self.own_core)?;
         let child = child.with_context(|| format!("cannot start {name}: {command:?}"))?;
@@ -89,6 +98,15 @@ impl Process {
         system::terminate(self.pid())?;
         let status = self.child.wait()?;
         anyhow::ensure!(status.success(), "the server ended with {status}");
+        Ok(())
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn finish(mut self) -> Result<()> {
+        let status = self.child.wait()?;
+        if !status.success() {
+            bail!("it ended with {status}: {}", fs::read_to_string(&self.output)?);
+        }
         Ok(())
     }
 

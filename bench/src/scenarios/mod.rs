@@ -1,10 +1,13 @@
 //! What is measured, a file each.
 
+mod audience;
+mod chat;
 mod delivery;
 mod latency;
 mod many_groups;
 mod memory;
 mod one_group;
+mod push;
 mod requests;
 mod slow;
 mod storm;
@@ -24,7 +27,7 @@ use crate::targets::Server;
 type Scenario = (char, &'static str, fn(&Options, &mut Report) -> Result<()>);
 
 /// In the order they are run: what a busy machine disturbs most comes first.
-const SCENARIOS: [Scenario; 10] = [
+const SCENARIOS: [Scenario; 13] = [
     ('b', "latency", latency::run),
     ('f', "slow receivers", slow::run),
     ('e', "connection storm", storm::run),
@@ -33,6 +36,9 @@ const SCENARIOS: [Scenario; 10] = [
     ('h', "REST", requests::rest),
     ('i', "units", units::run),
     ('j', "durable delivery", delivery::run),
+    ('k', "push", push::run),
+    ('l', "audience", audience::run),
+    ('m', "chat", chat::run),
     ('c', "many groups", many_groups::run),
     ('a', "one group", one_group::run),
 ];

@@ -23,15 +23,16 @@ const PAYLOAD: usize = 128;
 /// Of constant width, so that all acks have the same size.
 const FIRST_ACK: u64 = 1_000_000_000;
 
+/// Requests a second, and what each costs the server.
 #[derive(Default)]
-struct Measured {
-    rate: Samples,
-    micros: Samples,
+pub(super) struct Measured {
+    pub(super) rate: Samples,
+    pub(super) micros: Samples,
 }
 
 impl Measured {
     /// Adds a round in which each answer stood for `worth` requests.
-    fn add(&mut self, sample: Sample, worth: u64) {
+    pub(super) fn add(&mut self, sample: Sample, worth: u64) {
         self.rate.add(sample.rate() * worth as f64);
         self.micros.add(sample.nanos_per_delivery() / worth as f64 / 1e3);
     }
@@ -92,7 +93,7 @@ fn table(letter: char, title: &str, note: &str, what: &str, measured: &Measured)
 }
 
 /// The size of the answer to a call; they are all alike.
-fn answer_bytes(route: &Route, request: &[u8]) -> Result<u64> {
+pub(super) fn answer_bytes(route: &Route, request: &[u8]) -> Result<u64> {
     let mut caller = Swarm::new()?;
     caller.open(1, route, Framing::Bytes, &|_| Vec::new())?;
     caller.send(0, request)?;
@@ -110,7 +111,7 @@ fn answer_bytes(route: &Route, request: &[u8]) -> Result<u64> {
 }
 
 /// Lets every client send its next request when the answer to the last one, `unit` bytes, is there.
-fn converse(
+pub(super) fn converse(
     options: &Options,
     server: &dyn Server,
     clients: &mut Swarm,

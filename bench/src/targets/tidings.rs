@@ -39,6 +39,7 @@ pub struct Tidings {
     secure_address: SocketAddr,
     admin: SocketAddr,
     key: Secret,
+    communication: String,
     subprotocol: Option<&'static str>,
     tls: bool,
 }
@@ -74,6 +75,7 @@ impl Tidings {
             Ok(SocketAddr::from(([127, 0, 0, 1], port)))
         };
         let access = ready["webpubsub"]["connectionString"].as_str().context("no access")?;
+        let communication = ready["communication"]["connectionString"].as_str();
         let http = address("http")?;
         Ok(Self {
             process,
@@ -82,6 +84,7 @@ impl Tidings {
             secure_address: address("https")?,
             admin: address("admin")?,
             key: ConnectionString::parse(access)?.access_key,
+            communication: communication.context("no access to chat")?.to_owned(),
             subprotocol: Some(SUBPROTOCOL),
             tls: false,
         })
@@ -115,6 +118,11 @@ impl Tidings {
         let line = text.lines().find(|line| line.starts_with(SLOW_CLOSES));
         let value = line.and_then(|line| line.rsplit(' ').next()).context("no such metric")?;
         Ok(value.trim().parse()?)
+    }
+
+    /// The connection string of the Communication Services.
+    pub fn communication(&self) -> &str {
+        &self.communication
     }
 
     /// The request that opens a connection of `user`.
