@@ -4,6 +4,7 @@ import { after, before, test } from "node:test";
 import { eventually, PATIENCE_MS, within } from "./lib/deadline.mjs";
 import { FakeHub } from "./lib/fake-hub.mjs";
 import { request } from "./lib/http.mjs";
+import { inbox } from "./lib/notification-hubs.mjs";
 import { Phone } from "./lib/phone.mjs";
 import { Sdk } from "./lib/sdk.mjs";
 import { Server } from "./lib/server.mjs";
@@ -93,6 +94,19 @@ test("an unregistered phone is left alone", async (t) => {
   const { handle } = await phone(t, "ios", { encrypted: false });
   await thread.sendMessage({ content: "who hears?" });
   assert.equal((await nextSend()).handle, handle);
+});
+
+test("a hub of this server carries pushes to both push services", async (t) => {
+  const { hub: name, connectionString } = server.ready.notificationhubs;
+  const resourceId = hub.resourceId.replace("namespaces/fake/notificationHubs/hub", `namespaces/local/notificationHubs/${name}`);
+  const services = management.operations("communicationServices");
+  await services.linkNotificationHub("tidings", "local", { linkNotificationHubParameters: { resourceId, connectionString } });
+  for (const [platform, service] of [["android", "fcm"], ["ios", "apns"]]) {
+    const { handle } = await phone(t, platform, { encrypted: false });
+    await thread.sendMessage({ content: `by way of ${service}` });
+    const [arrived] = await inbox(server, { service, contains: `by way of ${service}` });
+    assert.match(JSON.stringify(arrived), new RegExp(handle));
+  }
 });
 
 test("a key that was replaced is told by the link's status", async (t) => {

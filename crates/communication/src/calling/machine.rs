@@ -104,7 +104,7 @@ impl Change<'_> {
         let added = self.invitation(user)?.added.clone();
         self.stand(user, Standing::Joined);
         self.effects.push(Effect::Stop { user: user.clone(), missed: false });
-        self.call.connections.extend(connection.clone());
+        self.call.connections.extend(connection);
         if self.call.started.is_none() {
             self.call.started = Some(now.as_micros());
             self.effects.push(Effect::Started(user.clone()));

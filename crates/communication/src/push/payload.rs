@@ -85,10 +85,10 @@ impl Payload {
     ) -> Push {
         let data = self.data(platform, keys);
         let (body, headers) = match (platform, self.urgency) {
-            (Platform::Apns, Urgency::Alert) => (apns_alert(data), ALERT),
+            (Platform::Apns, Urgency::Alert) => (apns_alert(&data), ALERT),
             (Platform::Apns, Urgency::Ring) => (json!({ "aps": {}, "data": data }), VOIP),
             (Platform::Fcm, _) => {
-                let android = json!({ "priority": "high" });
+                let android = json!({ "priority": "HIGH" });
                 (json!({ "message": { "data": data, "android": android } }), NONE)
             }
         };
@@ -144,7 +144,7 @@ const NONE: Headers = &[];
 
 /// The text is for applications without an extension that decrypts the message, so it says nothing of
 /// it. What the real service writes here is not published.
-fn apns_alert(data: Map<String, Value>) -> Value {
+fn apns_alert(data: &Map<String, Value>) -> Value {
     let alert = json!({ "title": "New message", "body": "Open the app to read it." });
     json!({ "aps": { "alert": alert, "sound": "default", "mutable-content": 1 }, "data": data })
 }
@@ -181,7 +181,7 @@ mod tests {
             (&google["data"]["eventId"], &google["data"]["n"]),
             (&json!("200"), &json!("1"))
         );
-        assert_eq!(google["android"]["priority"], "high");
+        assert_eq!(google["android"]["priority"], "HIGH");
     }
 
     #[test]
