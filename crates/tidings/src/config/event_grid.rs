@@ -27,6 +27,7 @@ use super::value::Value;
 const MAPPING: &str = "eventgrid.topic.input_schema_mapping_file";
 const FILTER: &str = "eventgrid.subscription.filter_file";
 const URL: &str = "eventgrid.subscription.url";
+const GIVE_UP: &str = "eventgrid.give_up_statuses";
 const HUB: &str = "eventgrid.subscription.hub";
 
 const KEY1: Named = Named {
@@ -75,9 +76,9 @@ impl Builder<'_> {
                 .map(|text| Duration::from_secs(number(text)))
                 .collect(),
             retry_jitter: seconds(settings, "eventgrid.retry_jitter_seconds"),
-            give_up_statuses: numbers("eventgrid.give_up_statuses")
-                .filter_map(|text| text.parse().ok())
-                .collect(),
+            give_up_statuses: settings
+                .get(GIVE_UP)
+                .map(|_| numbers(GIVE_UP).filter_map(|text| text.parse().ok()).collect()),
             failures_before_probation: u32::try_from(
                 settings.integer("eventgrid.failures_before_probation"),
             )

@@ -255,8 +255,8 @@ pub struct EventGrid {
     pub retry_delays: Vec<Duration>,
     /// Of which a random part is added to each pause.
     pub retry_jitter: Duration,
-    /// The statuses that are not tried again; empty for those of Azure.
-    pub give_up_statuses: Vec<u16>,
+    /// The statuses that are not tried again; `None` for those of Azure.
+    pub give_up_statuses: Option<Vec<u16>>,
     /// Failures in a row before a webhook is left alone for a while.
     pub failures_before_probation: u32,
     /// How long a webhook may take to answer.

@@ -186,8 +186,8 @@ fn settings_of(config: &Config, listening: Listening) -> Settings {
     if !event_grid.retry_delays.is_empty() {
         rules.schedule.clone_from(&event_grid.retry_delays);
     }
-    if !event_grid.give_up_statuses.is_empty() {
-        rules.give_up = event_grid.give_up_statuses.iter().copied().collect();
+    if let Some(statuses) = &event_grid.give_up_statuses {
+        rules.give_up = statuses.iter().copied().collect();
     }
     rules.jitter = event_grid.retry_jitter;
     let public = config.resources.iter().find_map(|it| it.public_endpoints.first().cloned());

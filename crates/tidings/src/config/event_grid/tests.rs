@@ -57,11 +57,20 @@ fn the_service_is_tuned_by_its_section() {
     let grid = config.unwrap_or_else(|| panic!("{problems:?}")).event_grid;
     assert_eq!(grid.retry_time_scale, Factor { millionths: 1000 });
     assert_eq!(grid.retry_delays, [1, 2].map(Duration::from_secs));
-    assert_eq!(grid.give_up_statuses, [400]);
+    assert_eq!(grid.give_up_statuses.as_deref(), Some(&[400][..]));
     assert_eq!(grid.dead_letter_folder, Path::new("/etc/tidings/dead"));
     for bad in ["0", "-1", "1001", "\"slow\"", "true"] {
         let message = refusal(&format!("[eventgrid]\nretry_time_scale = {bad}\n"));
         assert!(message.contains("from 0.000001 to 1000"), "{bad}: {message}");
+    }
+}
+
+#[test]
+fn an_empty_list_of_statuses_is_not_an_absent_one() {
+    for (keys, expected) in [("give_up_statuses = []\n", Some(Vec::new())), ("", None)] {
+        let (config, problems) = read(&format!("[eventgrid]\n{keys}"), &Fake::default());
+        let grid = config.unwrap_or_else(|| panic!("{problems:?}")).event_grid;
+        assert_eq!(grid.give_up_statuses, expected);
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) const KEYS: &[Key] = &[
         preset: Preset::Absent("400, 401, 403, 413, as in Azure"),
         modes: Modes::Both,
         doc: "The statuses of a webhook after which its event is not tried again but \
-              dead-lettered at once.",
+              dead-lettered at once. With an empty list, no status is one.",
     },
     Key {
         path: "eventgrid.failures_before_probation",
