@@ -105,7 +105,7 @@ test("a hub of this server carries pushes to both push services", async (t) => {
     const { handle } = await phone(t, platform, { encrypted: false });
     await thread.sendMessage({ content: `by way of ${service}` });
     const [arrived] = await inbox(server, { service, contains: `by way of ${service}` });
-    assert.match(JSON.stringify(arrived), new RegExp(handle));
+    assert.equal(arrived.device.toLowerCase(), handle); // the hub writes tokens of APNs in capitals
   }
 });
 
