@@ -7,6 +7,7 @@ use storage::{Db, MasterKey};
 
 use crate::store::Store;
 use crate::topic::{Topic, TopicKey, TopicKeys};
+use crate::unreadable::{Kind, Unreadable};
 
 /// The stored topics. What is changed here, a running server notices within about a second.
 pub struct Catalogue {
@@ -25,10 +26,16 @@ impl Catalogue {
     /// The custom topic of this name, and its keys unless the configuration gives them.
     ///
     /// # Errors
-    /// `NotFound`, with the names that there are; or when the store fails.
+    /// `NotFound`, with the names that there are; or when the store fails, or it cannot be read.
     pub async fn topic(&self, name: &str) -> Result<(Topic, Option<TopicKeys>)> {
         let custom = |(topic, _): &(Topic, _)| topic.custom().is_some();
-        let topics = self.store.load().await?.topics.into_iter().filter(custom);
+        let stored = self.store.load().await?;
+        let is_meant =
+            |it: &&Unreadable| it.kind == Kind::Topic && it.name().eq_ignore_ascii_case(name);
+        if let Some(topic) = stored.unreadable.iter().find(is_meant) {
+            return Err(topic.refusal());
+        }
+        let topics = stored.topics.into_iter().filter(custom);
         let (found, others): (Vec<_>, Vec<_>) =
             topics.partition(|(topic, _)| topic.id.name().eq_ignore_ascii_case(name));
         found.into_iter().next().ok_or_else(|| {

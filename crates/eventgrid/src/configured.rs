@@ -17,6 +17,7 @@ use crate::service::EventGrid;
 use crate::store::Store;
 use crate::subscription::{Destination, EventSubscription, Properties, State, key};
 use crate::topic::{Topic, TopicKeys, TopicKind, TopicRequest};
+use crate::unreadable::Kind;
 use wire::ResourceId;
 
 /// Pauses between handshakes with a webhook of the file; the last one repeats.
@@ -87,7 +88,10 @@ impl EventGrid {
         self.store_and_refresh(statements).await?;
         let mut statements = Vec::new();
         for subscription in configured.subscriptions {
-            statements.push(self.take_over_subscription(subscription, now)?);
+            // One whose topic cannot be read stays as it is, and waits with it.
+            if self.snapshot().unreadable(subscription.scope.key()).is_none() {
+                statements.push(self.take_over_subscription(subscription, now)?);
+            }
         }
         self.store_and_refresh(statements).await
     }
@@ -103,16 +107,27 @@ impl EventGrid {
         for entry in snapshot.topics() {
             let topic = &entry.topic;
             if topic.owned_by_file && !topics.contains(topic.id.key()) {
-                gone.insert(&topic.id);
-                statements.extend(Store::delete_topic(&topic.id));
+                gone.insert(topic.id.key());
+                statements.extend(Store::delete_topic(topic.id.key()));
             }
         }
-        for entry in snapshot.subscriptions() {
+        for topic in snapshot.all_unreadable(Kind::Topic) {
+            if topic.owned_by_file && !topics.contains(&*topic.key) {
+                gone.insert(&topic.key);
+                statements.extend(Store::delete_topic(&topic.key));
+            }
+        }
+        let readable = snapshot.subscriptions().map(|entry| {
             let subscription = &entry.subscription;
-            let dropped = subscription.owned_by_file && !kept.contains(&*entry.key);
-            if dropped || gone.contains(&subscription.scope) {
-                statements.push(Store::delete_subscription(subscription));
-                statements.extend(self.cancel_deliveries(&entry.key));
+            (&*entry.key, subscription.scope.key(), subscription.owned_by_file)
+        });
+        let unreadable = snapshot
+            .all_unreadable(Kind::EventSubscription)
+            .map(|it| (&*it.key, it.scope(), it.owned_by_file));
+        for (key, scope, owned_by_file) in readable.chain(unreadable) {
+            if owned_by_file && !kept.contains(key) || gone.contains(scope) {
+                statements.push(Store::delete_subscription(key));
+                statements.extend(self.cancel_deliveries(key));
             }
         }
         statements

@@ -9,6 +9,7 @@
 //! | `validation`, `expiration` | the handshake before a webhook gets events; the end of its time |
 //! | `watch`, `operator` | what people see and do |
 //! | `registry`, `store`, `catalogue` | the snapshot that publishing reads, all SQL, topics for commands |
+//! | `unreadable` | what of the store cannot be read |
 //! | `topic`, `subscription` | the nouns |
 //! | `event`, `filter`, `request`, `outcome`, `dead_letter`, `credential`, `system` | decisions and codecs, pure |
 //! | `realtime`, `bearer`, `settings` | what the program gives |
@@ -45,6 +46,7 @@ pub mod system;
 #[cfg(test)]
 mod tests;
 pub mod topic;
+mod unreadable;
 mod validation;
 mod watch;
 

@@ -33,6 +33,7 @@ use crate::event::Event;
 use crate::registry::SubscriptionEntry;
 use crate::service::{EventGrid, QUEUE};
 use crate::subscription::State as ValidationState;
+use crate::unreadable::{Kind, Unreadable};
 
 /// Dead letters on one page, at most.
 const PAGE: usize = 1000;
@@ -65,18 +66,33 @@ impl EventGrid {
         let of_topic = |entry: &SubscriptionEntry| {
             topic.is_none_or(|name| entry.subscription.scope.name().eq_ignore_ascii_case(name))
         };
-        let mut entries: Vec<_> =
-            snapshot.subscriptions().filter(|entry| of_topic(entry)).collect();
-        entries.sort_by(|one, other| one.key.cmp(&other.key));
-        let now = self.now();
-        let none = Counts::default();
-        Ok(entries
-            .into_iter()
-            .map(|entry| {
-                let counts = counts.get(&*entry.key).copied().unwrap_or(&none);
-                self.line(entry, counts, now)
-            })
-            .collect())
+        let (now, none) = (self.now(), Counts::default());
+        let counts = |key: &str| counts.get(key).copied().unwrap_or(&none);
+        let readable = snapshot.subscriptions().filter(|entry| of_topic(entry));
+        let mut lines: Vec<_> = readable
+            .map(|entry| (&*entry.key, self.line(entry, counts(&entry.key), now)))
+            .collect();
+        let unreadable = snapshot
+            .all_unreadable(Kind::EventSubscription)
+            .filter(|it| topic.is_none_or(|name| it.topic().eq_ignore_ascii_case(name)));
+        lines.extend(unreadable.map(|it| (&*it.key, self.unreadable_line(it, counts(&it.key)))));
+        lines.sort_by_key(|(key, _)| *key);
+        Ok(lines.into_iter().map(|(_, line)| line).collect())
+    }
+
+    fn unreadable_line(&self, it: &Unreadable, counts: &Counts) -> Value {
+        json!({
+            "name": it.name(),
+            "topic": it.topic(),
+            "scope": it.scope(),
+            "state": "Unreadable",
+            "reason": it.reason,
+            "expired": false,
+            "queued": counts.queued,
+            "inFlight": counts.leased,
+            "dead": counts.dead,
+            "health": self.watch().health(&it.key).to_json(),
+        })
     }
 
     fn line(&self, entry: &SubscriptionEntry, counts: &Counts, now: Timestamp) -> Value {
@@ -123,14 +139,19 @@ impl EventGrid {
     /// The key of the one event subscription with this name; a topic tells apart several.
     fn target(&self, name: &str, topic: Option<&str>) -> Result<String> {
         let snapshot = self.snapshot();
-        let fits = |entry: &SubscriptionEntry| {
+        let readable = snapshot.subscriptions().map(|entry| {
             let subscription = &entry.subscription;
-            subscription.name.eq_ignore_ascii_case(name)
-                && topic.is_none_or(|topic| subscription.scope.name().eq_ignore_ascii_case(topic))
-        };
-        let mut found = snapshot.subscriptions().filter(|entry| fits(entry));
+            (subscription.scope.name(), subscription.name.as_str(), &*entry.key)
+        });
+        let unreadable = snapshot
+            .all_unreadable(Kind::EventSubscription)
+            .map(|it| (it.topic(), it.name(), &*it.key));
+        let mut found = readable.chain(unreadable).filter(|(its_topic, its_name, _)| {
+            its_name.eq_ignore_ascii_case(name)
+                && topic.is_none_or(|topic| its_topic.eq_ignore_ascii_case(topic))
+        });
         match (found.next(), found.next()) {
-            (Some(only), None) => Ok(only.key.to_string()),
+            (Some((.., only)), None) => Ok(only.to_owned()),
             (None, _) => {
                 let message = format!("There is no event subscription '{}'.", name.escape_debug());
                 Err(Error::new(ErrorKind::NotFound, "NotFound", message).target("subscription"))

@@ -13,6 +13,7 @@ use crate::event::InputSchema;
 use crate::store::Stored;
 use crate::subscription::{self, EventSubscription};
 use crate::topic::{SYSTEM_TOPICS, TOPICS, Topic, TopicKeys, TopicKind};
+use crate::unreadable::{Kind, Unreadable};
 use wire::ResourceId;
 
 /// A topic as publishing needs it.
@@ -43,6 +44,9 @@ pub(crate) struct Snapshot {
     custom_by_name: HashMap<Box<str>, Arc<TopicEntry>>,
     subscriptions: HashMap<Arc<str>, Arc<SubscriptionEntry>>,
     by_source: HashMap<Box<str>, Vec<Arc<SubscriptionEntry>>>,
+    /// What is there besides and cannot be read, by key; with the event subscriptions of topics that
+    /// cannot.
+    unreadable: HashMap<Box<str>, Unreadable>,
 }
 
 /// The snapshot in force.
@@ -67,7 +71,9 @@ impl Snapshot {
         hosts: &HashMap<String, Vec<String>>,
         given: &HashMap<String, TopicKeys>,
     ) -> Self {
-        let mut snapshot = Self { revision: stored.revision, ..Self::default() };
+        let unreadable = stored.unreadable.into_iter().map(|it| (it.key.as_str().into(), it));
+        let unreadable = unreadable.collect();
+        let mut snapshot = Self { revision: stored.revision, unreadable, ..Self::default() };
         for (topic, keys) in stored.topics {
             let key = topic.id.key().to_owned();
             let keys = given.get(&key).cloned().or(keys);
@@ -80,9 +86,18 @@ impl Snapshot {
             snapshot.topics.insert(key.into(), entry);
         }
         for subscription in stored.subscriptions {
-            // One that names a topic of its own is only of use while the topic exists.
-            let Ok(source) = snapshot.source_of(&subscription.scope) else { continue };
             let key: Arc<str> = subscription.key().into();
+            let source = match snapshot.source_of(&subscription.scope) {
+                Ok(source) => source,
+                Err(error) if snapshot.unreadable(subscription.scope.key()).is_some() => {
+                    let (kind, owned) = (Kind::EventSubscription, subscription.owned_by_file);
+                    let waits = Unreadable::new(kind, key.to_string(), owned, &error);
+                    snapshot.unreadable.insert((&*key).into(), waits);
+                    continue;
+                }
+                // One that names a topic of its own is only of use while the topic exists.
+                Err(_) => continue,
+            };
             let entry = SubscriptionEntry { key: Arc::clone(&key), subscription, source };
             let entry = Arc::new(entry);
             let of_source = snapshot.by_source.entry(entry.source.key().into()).or_default();
@@ -93,7 +108,10 @@ impl Snapshot {
     }
 
     pub(crate) fn topic(&self, id: &ResourceId) -> Result<&Arc<TopicEntry>> {
-        self.topics.get(id.key()).ok_or_else(|| not_found("topic", id.as_str()))
+        self.topics.get(id.key()).ok_or_else(|| match self.unreadable(id.key()) {
+            Some(unreadable) => unreadable.refusal(),
+            None => not_found("topic", id.as_str()),
+        })
     }
 
     pub(crate) fn topics(&self) -> impl Iterator<Item = &Arc<TopicEntry>> {
@@ -125,9 +143,24 @@ impl Snapshot {
         name: &str,
     ) -> Result<&Arc<SubscriptionEntry>> {
         let key = subscription::key(scope, name);
-        self.subscriptions
-            .get(key.as_str())
-            .ok_or_else(|| not_found("event subscription", &format!("{name}' of '{scope}")))
+        self.subscriptions.get(key.as_str()).ok_or_else(|| match self.unreadable(&key) {
+            Some(unreadable) => unreadable.refusal(),
+            None => not_found("event subscription", &format!("{name}' of '{scope}")),
+        })
+    }
+
+    /// The topic or event subscription with this key, if it is there and cannot be read.
+    pub(crate) fn unreadable(&self, key: &str) -> Option<&Unreadable> {
+        self.unreadable.get(key)
+    }
+
+    pub(crate) fn all_unreadable(&self, kind: Kind) -> impl Iterator<Item = &Unreadable> {
+        self.unreadable.values().filter(move |it| it.kind == kind)
+    }
+
+    /// Whether there is an event subscription with this key, readable or not.
+    pub(crate) fn has_subscription(&self, key: &str) -> bool {
+        self.subscriptions.contains_key(key) || self.unreadable.contains_key(key)
     }
 
     pub(crate) fn by_key(&self, key: &str) -> Option<&Arc<SubscriptionEntry>> {

@@ -23,6 +23,7 @@ use crate::access::Caller;
 use crate::event::Publication;
 use crate::registry::TopicEntry;
 use crate::service::EventGrid;
+use crate::unreadable::{Kind, Unreadable};
 
 const REQUEST_ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
 const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
@@ -151,12 +152,19 @@ impl FromRequestParts<EventGrid> for Addressed {
 impl EventGrid {
     fn addressed(&self, name: Option<&str>, host: Option<&str>) -> Result<Arc<TopicEntry>> {
         let snapshot = self.snapshot();
-        let found = match name {
+        let named = match name {
             Some(name) => snapshot.custom_topic(name),
-            None => host
-                .and_then(|host| snapshot.topic_of_host(host))
-                .or_else(|| snapshot.custom_topic(self.settings().default_topic.as_deref()?))
+            None => host.and_then(|host| snapshot.topic_of_host(host)),
+        };
+        let wanted = name.or_else(|| Some(host?.split_once('.')?.0)).unwrap_or_default();
+        let is_wanted = |it: &&Unreadable| it.name().eq_ignore_ascii_case(wanted);
+        let unreadable = snapshot.all_unreadable(Kind::Topic).find(is_wanted);
+        let found = match (named, unreadable) {
+            (None, Some(topic)) => return Err(topic.refusal()),
+            (None, None) if name.is_none() => snapshot
+                .custom_topic(self.settings().default_topic.as_deref().unwrap_or_default())
                 .or_else(|| snapshot.only_topic()),
+            (named, _) => named,
         };
         found.cloned().ok_or_else(|| {
             let shown: String = name.or(host).unwrap_or_default().chars().take(100).collect();

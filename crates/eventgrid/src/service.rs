@@ -20,6 +20,7 @@ use crate::registry::{Registry, Snapshot};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::topic::TopicKeys;
+use crate::unreadable::{Kind, Unreadable};
 use crate::validation::Pending;
 use crate::watch::Watch;
 
@@ -80,7 +81,8 @@ impl EventGrid {
     /// are validated in the background, as often as it takes.
     ///
     /// # Errors
-    /// When the store fails, a secret cannot be opened, or a definition of the file is wrong.
+    /// When the store fails, or a definition of the file is wrong. A stored one that cannot be read
+    /// is left out.
     pub async fn open(
         foundations: Foundations,
         settings: Settings,
@@ -118,7 +120,13 @@ impl EventGrid {
     pub(crate) async fn refresh(&self) -> Result<()> {
         let _turn = self.0.refreshing.lock().await;
         let stored = self.store().load().await?;
-        self.0.registry.replace(Snapshot::build(stored, &self.0.hosts, &self.0.given_keys));
+        let (before, hosts) = (self.snapshot(), &self.0.hosts);
+        let next = Snapshot::build(stored, hosts, &self.0.given_keys);
+        for kind in [Kind::Topic, Kind::EventSubscription] {
+            let is_news = |it: &&Unreadable| before.unreadable(&it.key) != Some(it);
+            next.all_unreadable(kind).filter(is_news).for_each(Unreadable::warn);
+        }
+        self.0.registry.replace(next);
         Ok(())
     }
 

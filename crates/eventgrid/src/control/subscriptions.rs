@@ -10,7 +10,7 @@ use crate::expiration;
 use crate::registry::SubscriptionEntry;
 use crate::service::EventGrid;
 use crate::store::Store;
-use crate::subscription::{Destination, EventSubscription, Properties, State};
+use crate::subscription::{Destination, EventSubscription, Properties, State, key};
 use crate::validation::UnderWay;
 use wire::ResourceId;
 
@@ -35,6 +35,9 @@ impl EventGrid {
     ) -> Result<EventSubscription> {
         check_name("an event subscription", name, LONGEST_NAME)?;
         let snapshot = self.snapshot();
+        if snapshot.unreadable(&key(scope, name)).is_some_and(|it| it.owned_by_file) {
+            return Err(owned_by_file("event subscription", name));
+        }
         snapshot.source_of(scope)?;
         let properties = Properties::parse(properties, &snapshot.input_schema(scope))?;
         let existing = snapshot.subscription(scope, name).ok().cloned();
@@ -95,15 +98,22 @@ impl EventGrid {
     /// # Errors
     /// `NotFound`, or `Conflict` when the configuration file defines it.
     pub async fn delete_event_subscription(&self, scope: &ResourceId, name: &str) -> Result<()> {
-        let entry = Arc::clone(self.snapshot().subscription(scope, name)?);
-        if entry.subscription.owned_by_file {
+        let (snapshot, key) = (self.snapshot(), key(scope, name));
+        let owned = match snapshot.unreadable(&key) {
+            Some(unreadable) => unreadable.owned_by_file,
+            None => snapshot.subscription(scope, name)?.subscription.owned_by_file,
+        };
+        if owned {
             return Err(owned_by_file("event subscription", name));
         }
-        let mut statements = vec![Store::delete_subscription(&entry.subscription)];
-        statements.extend(self.cancel_deliveries(&entry.key));
+        let mut statements = vec![Store::delete_subscription(&key)];
+        statements.extend(self.cancel_deliveries(&key));
         self.store_and_refresh(statements).await?;
-        self.forget(&entry.key);
-        self.announce_deletion(entry);
+        self.forget(&key);
+        // Where the webhook of one is that cannot be read, nobody knows.
+        if let Some(entry) = snapshot.by_key(&key) {
+            self.announce_deletion(Arc::clone(entry));
+        }
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use crate::system;
 use crate::topic::{
     SystemTopic, Topic, TopicKey, TopicKeys, TopicKind, TopicRequest, invalid, wrong_form,
 };
+use crate::unreadable::Kind;
 use wire::ResourceId;
 
 const LONGEST_NAME: usize = 50;
@@ -28,7 +29,11 @@ impl EventGrid {
     pub async fn put_topic(&self, id: &ResourceId, request: TopicRequest) -> Result<Topic> {
         check_name("a topic", id.name(), LONGEST_NAME)?;
         let kind = TopicKind::parse(id, request.properties)?;
-        let existing = self.snapshot().topic(id).ok().cloned();
+        let snapshot = self.snapshot();
+        if snapshot.unreadable(id.key()).is_some_and(|it| it.owned_by_file) {
+            return Err(owned_by_file("topic", id.name()));
+        }
+        let existing = snapshot.topic(id).ok().cloned();
         let location = match &existing {
             Some(entry) if request.location.is_empty() => entry.topic.location.clone(),
             _ => request.location,
@@ -91,17 +96,22 @@ impl EventGrid {
     /// `NotFound`, or `Conflict` when the configuration file defines it.
     pub async fn delete_topic(&self, id: &ResourceId) -> Result<()> {
         let snapshot = self.snapshot();
-        let entry = snapshot.topic(id)?;
-        if entry.topic.owned_by_file {
+        let owned = match snapshot.unreadable(id.key()) {
+            Some(unreadable) => unreadable.owned_by_file,
+            None => snapshot.topic(id)?.topic.owned_by_file,
+        };
+        if owned {
             return Err(owned_by_file("topic", id.name()));
         }
         let children = snapshot.subscriptions().filter(|it| it.subscription.scope == *id);
         let children: Vec<_> = children.cloned().collect();
-        let mut statements = Store::delete_topic(id);
-        for child in &children {
-            statements.extend(self.cancel_deliveries(&child.key));
-        }
+        let mut statements = Store::delete_topic(id.key());
+        let unreadable = snapshot.all_unreadable(Kind::EventSubscription);
+        let unreadable: Vec<_> = unreadable.filter(|it| it.scope() == id.key()).collect();
+        let keys = children.iter().map(|it| &*it.key).chain(unreadable.iter().map(|it| &*it.key));
+        statements.extend(keys.flat_map(|key| self.cancel_deliveries(key)));
         self.store_and_refresh(statements).await?;
+        unreadable.into_iter().for_each(|it| self.forget(&it.key));
         for child in children {
             self.forget(&child.key);
             self.announce_deletion(child);
@@ -169,7 +179,11 @@ impl EventGrid {
         };
         let statement = self.store().put_topic(&topic, keys.as_ref());
         self.store_and_refresh(vec![statement]).await?;
-        Ok(topic)
+        // Its keys stay, and those may be what cannot be read.
+        match self.snapshot().unreadable(id.key()) {
+            Some(unreadable) => Err(unreadable.refusal()),
+            None => Ok(topic),
+        }
     }
 
     fn check_new(&self, id: &ResourceId, kind: &TopicKind) -> Result<()> {

@@ -19,6 +19,9 @@ use crate::service::EventGrid;
 pub(super) async fn bury(service: &EventGrid, letter: &DeadLetter) -> Result<(), String> {
     let snapshot = service.snapshot();
     let Some(root) = &service.settings().dead_letter_folder else { return Ok(()) };
+    if snapshot.unreadable(&letter.target).is_some() {
+        return Err("the stored event subscription, or its topic, cannot be read".to_owned());
+    }
     let Some(entry) = snapshot.by_key(&letter.target) else { return Ok(()) };
     let properties = &entry.subscription.properties;
     let Some(destination) = &properties.dead_letter else { return Ok(()) };

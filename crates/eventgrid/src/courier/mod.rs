@@ -88,6 +88,10 @@ impl Courier for EventCourier {
         Box::pin(async move {
             match self.known(&parcel.target).await {
                 Ok(Some(entry)) => self.deliver(&entry, &parcel.items).await,
+                Ok(None) if self.service.snapshot().unreadable(&parcel.target).is_some() => {
+                    let answer = "the stored event subscription, or its topic, cannot be read";
+                    later(Outcome::Disabled, answer.to_owned())
+                }
                 Ok(None) => canceled("the event subscription was deleted"),
                 Err(error) => {
                     let context = error.operator_context();

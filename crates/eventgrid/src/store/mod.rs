@@ -19,6 +19,7 @@ use storage::{Db, MasterKey, Migration, Row, Statement, vals};
 
 use crate::subscription::{EventSubscription, Properties, State};
 use crate::topic::{Topic, TopicKey, TopicKeys, TopicKind};
+use crate::unreadable::{Kind, Unreadable};
 use wire::ResourceId;
 
 const MIGRATIONS: &[Migration] = &[
@@ -73,6 +74,8 @@ pub(crate) struct Stored {
     pub(crate) revision: i64,
     pub(crate) topics: Vec<(Topic, Option<TopicKeys>)>,
     pub(crate) subscriptions: Vec<EventSubscription>,
+    /// What else is there.
+    pub(crate) unreadable: Vec<Unreadable>,
 }
 
 /// What of a topic needs no column of its own.
@@ -90,19 +93,35 @@ impl Store {
         Ok(Self { db, master })
     }
 
-    /// Reads everything.
+    /// Reads everything. One row that cannot be read is no reason to do without the others.
     pub(crate) async fn load(&self) -> Result<Stored> {
-        let revision = self.revision().await?;
-        let sql = "SELECT shown_id, document, key1, key2, owned_by_file, created, changed
+        let mut stored = Stored { revision: self.revision().await?, ..Stored::default() };
+        let sql = "SELECT shown_id, document, key1, key2, owned_by_file, created, changed, id
                    FROM eventgrid_topics ORDER BY id";
-        let topics = self.db.query(sql, vals![]).await?;
-        let topics = topics.iter().map(|row| self.topic(row)).collect::<Result<_>>()?;
+        for row in &self.db.query(sql, vals![]).await? {
+            match self.topic(row) {
+                Ok(topic) => stored.topics.push(topic),
+                Err(error) => {
+                    let (key, owned) = (row.get(7)?, row.get(4)?);
+                    stored.unreadable.push(Unreadable::new(Kind::Topic, key, owned, &error));
+                }
+            }
+        }
         let sql = "SELECT shown_scope, shown_name, properties, state, reason, code,
-                     until, allowed_rate, owned_by_file, created, changed
+                     until, allowed_rate, owned_by_file, created, changed, scope, name
                    FROM eventgrid_subscriptions ORDER BY scope, name";
-        let subscriptions = self.db.query(sql, vals![]).await?;
-        let subscriptions = subscriptions.iter().map(|row| self.subscription(row));
-        Ok(Stored { revision, topics, subscriptions: subscriptions.collect::<Result<_>>()? })
+        for row in &self.db.query(sql, vals![]).await? {
+            match self.subscription(row) {
+                Ok(subscription) => stored.subscriptions.push(subscription),
+                Err(error) => {
+                    let (scope, name): (String, String) = (row.get(11)?, row.get(12)?);
+                    let (key, owned) = (format!("{scope}|{name}"), row.get(8)?);
+                    let unreadable = Unreadable::new(Kind::EventSubscription, key, owned, &error);
+                    stored.unreadable.push(unreadable);
+                }
+            }
+        }
+        Ok(stored)
     }
 
     /// A number that grows with every change of a topic or an event subscription.
@@ -174,11 +193,11 @@ impl Store {
         Statement::new(sql, vals![id.key(), sealed])
     }
 
-    /// Deletes a topic and its event subscriptions.
-    pub(crate) fn delete_topic(id: &ResourceId) -> Vec<Statement> {
+    /// Deletes the topic with this key and its event subscriptions.
+    pub(crate) fn delete_topic(key: &str) -> Vec<Statement> {
         vec![
-            Statement::new("DELETE FROM eventgrid_subscriptions WHERE scope = $1", vals![id.key()]),
-            Statement::new("DELETE FROM eventgrid_topics WHERE id = $1", vals![id.key()]),
+            Statement::new("DELETE FROM eventgrid_subscriptions WHERE scope = $1", vals![key]),
+            Statement::new("DELETE FROM eventgrid_topics WHERE id = $1", vals![key]),
         ]
     }
 
@@ -252,12 +271,12 @@ impl Store {
         )
     }
 
-    /// Deletes an event subscription.
-    pub(crate) fn delete_subscription(subscription: &EventSubscription) -> Statement {
-        let name = subscription.name.to_ascii_lowercase();
+    /// Deletes the event subscription with this key.
+    pub(crate) fn delete_subscription(key: &str) -> Statement {
+        let (scope, name) = key.split_once('|').unwrap_or((key, ""));
         Statement::new(
             "DELETE FROM eventgrid_subscriptions WHERE scope = $1 AND name = $2",
-            vals![subscription.scope.key(), name],
+            vals![scope, name],
         )
     }
 

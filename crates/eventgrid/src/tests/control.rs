@@ -113,7 +113,7 @@ async fn a_change_by_another_process_is_noticed() {
 async fn a_change_whose_caller_went_away_before_the_answer_is_noticed() {
     let world = World::new().await;
     let id = world.topic("orders", json!({})).await;
-    world.grid.store().change(crate::store::Store::delete_topic(&id)).await.unwrap();
+    world.grid.store().change(crate::store::Store::delete_topic(id.key())).await.unwrap();
     eventually("the topic is gone", async || world.grid.topic(&id).is_err()).await;
 }
 

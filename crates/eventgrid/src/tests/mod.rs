@@ -5,6 +5,7 @@ mod delivering;
 mod handshakes;
 mod people;
 mod publishing;
+mod unreadable;
 mod webhook;
 
 use std::sync::{Arc, Mutex};
