@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::bearer::BearerCheck;
 use crate::configured::Configured;
+use crate::courier::Pace;
 use crate::realtime::Realtime;
 use crate::registry::{Registry, Snapshot};
 use crate::settings::Settings;
@@ -69,6 +70,7 @@ struct Inner {
     hosts: HashMap<String, Vec<String>>,
     given_keys: HashMap<String, TopicKeys>,
     pending: Pending,
+    pace: Pace,
     publishing: Semaphore,
     raising: Arc<Semaphore>,
     /// System events are raised from threads that have no runtime, too.
@@ -101,6 +103,7 @@ impl EventGrid {
             registry: Registry::default(),
             refreshing: Mutex::default(),
             pending: Pending::default(),
+            pace: Pace::default(),
             runtime: Handle::current(),
         }));
         service.refresh().await?;
@@ -159,8 +162,17 @@ impl EventGrid {
                 let context = error.operator_context();
                 tracing::warn!(%error, context, "topics and event subscriptions are not up to date");
             }
+            self.forget_deleted();
             tokio::time::sleep(REFRESH_EVERY).await;
         }
+    }
+
+    /// Drops what is remembered of event subscriptions that are gone: another process may have deleted
+    /// one, and an attempt that was under way may have ended after its deletion.
+    fn forget_deleted(&self) {
+        let snapshot = self.snapshot();
+        self.watch().retain(|key| snapshot.has_subscription(key));
+        self.0.pace.retain(|key| snapshot.has_subscription(key));
     }
 
     /// The statements that forget what waits for an event subscription, for the transaction that
@@ -210,6 +222,10 @@ impl EventGrid {
 
     pub(crate) fn tasks(&self) -> &Tasks {
         &self.0.foundations.tasks
+    }
+
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.0.pace
     }
 
     pub(crate) fn pending(&self) -> &Pending {

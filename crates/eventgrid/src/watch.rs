@@ -93,6 +93,11 @@ impl Watch {
         self.lock().remove(key);
     }
 
+    /// Forgets all event subscriptions but these.
+    pub(crate) fn retain(&self, is_kept: impl Fn(&str) -> bool) {
+        self.lock().retain(|key, _| is_kept(key));
+    }
+
     /// What would be told of an event with one delivery for each of these; `None` while nobody
     /// watches.
     pub(crate) fn sighting(

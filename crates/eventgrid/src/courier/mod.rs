@@ -25,7 +25,7 @@ use crate::registry::SubscriptionEntry;
 use crate::request::{Delivery, attribute_value};
 use crate::service::{EventGrid, QUEUE};
 use crate::subscription::{AttributeSource, Destination, HubTarget, WebHook};
-use pace::Pace;
+pub(crate) use pace::Pace;
 
 /// What is read of an answer.
 const HEADER_BYTES: usize = 16 * 1024;
@@ -46,7 +46,7 @@ impl EventGrid {
         Queue {
             name: QUEUE,
             schedule: Schedule::new(rules.schedule.clone(), rules.jitter),
-            courier: Arc::new(EventCourier { service: self.clone(), pace: Pace::default() }),
+            courier: Arc::new(EventCourier { service: self.clone() }),
         }
     }
 }
@@ -54,7 +54,6 @@ impl EventGrid {
 /// Brings events to event subscriptions.
 struct EventCourier {
     service: EventGrid,
-    pace: Pace,
 }
 
 impl Courier for EventCourier {
@@ -140,7 +139,7 @@ impl EventCourier {
         };
         match &subscription.properties.destination {
             Destination::WebHook(hook) => {
-                self.pace.turn(&entry.key, subscription.allowed_rate).await;
+                self.service.pace().turn(&entry.key, subscription.allowed_rate).await;
                 self.post(entry, hook, items, &events).await
             }
             Destination::WebPubSub(target) => self.send_to_hub(entry, target, &events).await,

@@ -1,7 +1,7 @@
 //! Keeping to the rate that a webhook has allowed (`WebHook-Allowed-Rate`, requests a minute).
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -12,7 +12,7 @@ const FASTEST: u32 = 60_000;
 
 /// When each paced webhook may be called again. Entries exist for paced ones only.
 #[derive(Debug, Default)]
-pub(super) struct Pace(Mutex<HashMap<Box<str>, Instant>>);
+pub(crate) struct Pace(Mutex<HashMap<Box<str>, Instant>>);
 
 /// The time between two requests; `None` for as fast as it goes.
 pub(super) fn interval(rate: Option<u32>) -> Option<Duration> {
@@ -30,10 +30,25 @@ impl Pace {
 
     fn reserve(&self, key: &str, interval: Duration) -> Instant {
         let now = Instant::now();
-        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turns = self.lock();
         let turn = turns.get(key).copied().filter(|turn| *turn > now).unwrap_or(now);
         turns.insert(key.into(), turn + interval);
         turn
+    }
+
+    /// Forgets all but these.
+    pub(crate) fn retain(&self, is_kept: impl Fn(&str) -> bool) {
+        self.lock().retain(|key, _| is_kept(key));
+    }
+
+    #[cfg(test)]
+    pub(crate) fn knows(&self, key: &str) -> bool {
+        self.lock().contains_key(key)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Instant>> {
+        // Every change is a single step, so a panic elsewhere leaves it whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -299,3 +299,29 @@ async fn attributes_carry_whatever_text_a_header_can() {
     let seen = webhook.next().await;
     assert_eq!(seen.headers["x-place"].as_bytes(), "Zürich".as_bytes());
 }
+
+#[tokio::test]
+async fn nothing_is_remembered_of_a_subscription_that_another_server_has_deleted() {
+    let world = World::new().await;
+    world.deliver();
+    let topic = world.topic("orders", json!({})).await;
+    let webhook = Webhook::consenting(|| 200).await;
+    world.subscribe(&topic, "billing", web_hook(&webhook.url())).await;
+    let mut subscription = world.grid.event_subscription(&topic, "billing").unwrap();
+    subscription.allowed_rate = Some(6000);
+    let statement = world.grid.store().put_subscription(&subscription);
+    world.grid.store_and_refresh(vec![statement]).await.unwrap();
+    world.publish(&topic, &json!([event("1", "a")])).await;
+    let key = subscription.key();
+    let delivered = async || world.grid.watch().health(&key).delivered == 1;
+    eventually("it is delivered", delivered).await;
+    assert!(world.grid.pace().knows(&key));
+
+    let other = World::beside(&world, Start::default()).await;
+    other.grid.delete_event_subscription(&topic, "billing").await.unwrap();
+    let forgotten = async || {
+        world.grid.watch().health(&key) == crate::Health::default()
+            && !world.grid.pace().knows(&key)
+    };
+    eventually("it is forgotten", forgotten).await;
+}
