@@ -273,6 +273,25 @@ test("a token without the right to chat is refused when the client starts", asyn
   await assert.rejects(openTab({ user, token }));
 });
 
+test("what clients answer is counted", async () => {
+  const counted = async (event, outcome) => {
+    const metrics = await (await fetch(`${server.ready.admin}/metrics`)).text();
+    const line = metrics.split("\n").find((it) => it.includes(`event="${event}"`) && it.includes(`outcome="${outcome}"`));
+    return Number(line.split(" ").at(-1));
+  };
+  const { alice, bob, id } = await pair();
+  // Without a handler of the page: the chat client itself takes every notification that it can read.
+  const tab = await openTab(bob, { events: ["chatMessageReceived"] });
+  const before = [await counted("chatMessageReceived", "handled"), await counted("typingIndicatorReceived", "handled")];
+  await send(alice, id, "heard");
+  await alice.thread(id).sendTypingNotification();
+  await eventually("both answers are counted", async () => {
+    const after = [await counted("chatMessageReceived", "handled"), await counted("typingIndicatorReceived", "handled")];
+    return after.every((count, at) => count === before[at] + 1);
+  });
+  await tab.context().close();
+});
+
 test("the time from a send to the page", async (t) => {
   const { alice, bob, id } = await pair();
   const tab = await openTab(bob);

@@ -5,13 +5,18 @@ use std::time::Duration;
 
 use ::communication::chat::Chat;
 use ::communication::identity::{Identities, hmac, resource_id};
-use ::communication::signaling::{Foundation, Signaling, Tally};
+use ::communication::signaling::{EVENT_KINDS, Foundation, Roster, Signaling, Tally};
 use ::communication::{Communication, MIGRATIONS, Ports, Resource, Resources};
 use anyhow::bail;
 use auth::{AccessKeys, KeyRing, KeySlot};
 use cluster::Backplane;
 use edge::Tasks;
 use kernel::{Clock, Secret};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::registry::Registry;
 
 use crate::config::{Config, DEVELOPMENT_RESOURCE};
 use crate::key_store::{KeyStore, Owner};
@@ -26,7 +31,25 @@ pub struct Wired {
     pub service: Communication,
     /// Its real-time notifications.
     pub signaling: Signaling,
+    answers: Arc<Tally>,
     resource: Arc<Resource>,
+}
+
+/// The connections of chat clients, before there are any.
+pub struct Connections {
+    /// Those of the whole installation.
+    pub backplane: Backplane,
+    /// Who is connected.
+    pub roster: Roster,
+    answers: Arc<Tally>,
+}
+
+impl Connections {
+    /// Chat clients connect through `backplane`.
+    pub fn new(backplane: Backplane) -> Self {
+        let answers = Arc::new(Tally::default());
+        Self { backplane, roster: Roster::new(vec![answers.clone()]), answers }
+    }
 }
 
 impl Wired {
@@ -37,7 +60,7 @@ impl Wired {
     pub async fn new(
         config: &Config,
         store: &KeyStore,
-        backplane: Backplane,
+        connections: Connections,
         mut ports: Ports,
         clock: Arc<dyn Clock>,
         tasks: &Tasks,
@@ -55,13 +78,14 @@ impl Wired {
         let master = Arc::clone(store.master());
         let identities = Identities::open(db.clone(), master, Arc::clone(&clock)).await?;
         let resources = Resources::new([Arc::clone(&resource)]);
+        let Connections { backplane, roster, answers } = connections;
         let signaling = Signaling::open(Foundation {
             resources: resources.clone(),
             identities: identities.clone(),
             backplane,
             db: db.clone(),
             clock: Arc::clone(&clock),
-            observers: vec![Arc::new(Tally::default())],
+            roster,
             stop: tasks.token().clone(),
         })
         .await?;
@@ -76,7 +100,7 @@ impl Wired {
             stop.run_until_cancelled(work).await;
         });
         let service = Communication::new(resources, identities, chat);
-        Ok(Self { service, signaling, resource })
+        Ok(Self { service, signaling, answers, resource })
     }
 
     /// Takes over keys that another process has replaced.
@@ -90,6 +114,11 @@ impl Wired {
             tracing::info!("access keys of the Communication Services replaced");
         }
         Ok(())
+    }
+
+    /// Has the answers of chat clients counted in the metrics.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register_collector(Box::new(Answers(Arc::clone(&self.answers))));
     }
 
     /// The resource's name.
@@ -118,6 +147,31 @@ impl Wired {
         let keys = self.resource.keys.current();
         let endpoint = self.endpoint(endpoint);
         Secret::new(format!("endpoint={endpoint}/;accesskey={}", keys.get(slot).expose()))
+    }
+}
+
+/// What chat clients answered to their notifications; "unhandled" ones nothing in the client took.
+#[derive(Debug)]
+struct Answers(Arc<Tally>);
+
+impl Collector for Answers {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let name = "tidings_communication_notifications_answered";
+        let help = "Answers of chat clients to real-time notifications";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for event in EVENT_KINDS {
+            let count = self.0.count(event);
+            let outcomes = [
+                ("handled", count.handled),
+                ("unhandled", count.unhandled),
+                ("failed", count.failed),
+            ];
+            for (outcome, count) in outcomes {
+                let labels = [("event", event.name()), ("outcome", outcome)];
+                ConstCounter::new(count).encode(metric.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
     }
 }
 

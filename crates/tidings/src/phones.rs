@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ::communication::calling::{self, CallEvents, Calling, Silent};
 use ::communication::link::{Hub, Links, NoDirectory, Stage};
-use ::communication::push::{self, Devices, Nobody, Pushes};
+use ::communication::push::{self, Devices, Presence, Pushes};
 use axum::Router;
 use delivery::{Deliveries, Queue};
 use edge::Tasks;
@@ -47,6 +47,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Background work.
     pub tasks: Tasks,
+    /// Who needs no push.
+    pub presence: Arc<dyn Presence>,
 }
 
 /// What phones are rung with.
@@ -62,7 +64,7 @@ impl Phones {
     /// # Errors
     /// When the store fails.
     pub async fn open(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { store, outbound, deliveries, clock, tasks } = parts.clone();
+        let Parts { store, outbound, deliveries, clock, tasks, presence } = parts.clone();
         let (db, master) = (store.db().clone(), Arc::clone(store.master()));
         let hub = Hub::new(outbound, Arc::clone(&clock));
         let directory = Arc::new(NoDirectory);
@@ -70,7 +72,7 @@ impl Phones {
             Links::open(db.clone(), Arc::clone(&master), Arc::clone(&clock), hub, directory)
                 .await?;
         let devices = Devices::open(db, master, clock).await?;
-        let pushes = Pushes::new(links.clone(), devices.clone(), Arc::new(Nobody), deliveries);
+        let pushes = Pushes::new(links.clone(), devices.clone(), presence, deliveries);
         let (watched, stop) = (links.clone(), tasks.token().clone());
         tasks.spawn("linked hubs", async move {
             stop.run_until_cancelled(watched.watch()).await;
@@ -92,7 +94,7 @@ impl Phones {
         communication: &communication::Wired,
         events: Arc<dyn CallEvents>,
     ) -> anyhow::Result<Calls> {
-        let Parts { store, outbound, deliveries, clock, tasks } = self.parts.clone();
+        let Parts { store, outbound, deliveries, clock, tasks, .. } = self.parts.clone();
         let resources = communication.service.resources().clone();
         let identities = communication.service.identities().clone();
         let registrar = push::router(resources.clone(), identities.clone(), self.devices.clone());

@@ -130,18 +130,20 @@ pub async fn services(
         tasks: tasks.clone(),
     };
     let notification_hubs = notification_hubs::Wired::new(config, listening, parts).await?;
+    let connections = communication::Connections::new(backplane);
     let phones = Phones::open(phones::Parts {
         store: Arc::clone(keys),
         outbound,
         deliveries: event_grid.deliveries.clone(),
         clock: Arc::clone(&clock),
         tasks: tasks.clone(),
+        presence: Arc::new(connections.roster.clone()),
     })
     .await?;
     let outboxes: Vec<Arc<dyn Outbox>> = vec![event_grid.chat()?, Arc::new(phones.pushes.clone())];
     let ports = Ports { outboxes, ..Ports::default() };
     let communication =
-        communication::Wired::new(config, keys, backplane, ports, Arc::clone(&clock), tasks)
+        communication::Wired::new(config, keys, connections, ports, Arc::clone(&clock), tasks)
             .await?;
     let calls = phones.calls(&communication, event_grid.calls()?).await?;
     let mut queues = calls.queues();

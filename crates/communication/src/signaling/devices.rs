@@ -315,6 +315,12 @@ impl Devices {
         away.collect()
     }
 
+    /// Whether a user has any connection.
+    pub(super) fn is_connected(&self, user: &RawId) -> bool {
+        let state = self.lock();
+        state.users.get(user).is_some_and(|devices| devices.iter().any(Device::is_connected))
+    }
+
     /// How many connections there are.
     pub(super) fn connections(&self) -> usize {
         self.lock().users.values().flatten().map(|it| it.lines.len()).sum()

@@ -51,8 +51,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::ChatChange;
+use crate::identifier::RawId;
 use crate::identity::Identities;
 use crate::ports::{Outbox, Realtime, Work};
+use crate::push::Presence;
 use crate::resource::{Resource, Resources};
 use crate::rest::host;
 
@@ -86,16 +88,32 @@ struct Inner {
     stop: CancellationToken,
 }
 
+/// Who is connected to a node, for those who must know it before signaling is open. Cheap to clone.
+#[derive(Clone)]
+pub struct Roster(Arc<Devices>);
+
+impl Roster {
+    /// Nobody yet. `observers` want to know what clients answer.
+    pub fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
+        Self(Arc::new(Devices::new(observers)))
+    }
+}
+
+impl Presence for Roster {
+    fn is_connected(&self, user: &RawId) -> bool {
+        self.0.is_connected(user)
+    }
+}
+
 impl Signaling {
     /// The notifications of users of `identities`, over `db`, which has had this crate's migrations.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn open(foundation: Foundation) -> Result<Self> {
-        let Foundation { resources, identities, backplane, db, clock, observers, stop } =
-            foundation;
+        let Foundation { resources, identities, backplane, db, clock, roster, stop } = foundation;
         let journal = Journal::open(db).await?;
-        let (devices, pollings) = (Arc::new(Devices::new(observers)), Pollings::default());
+        let (devices, pollings) = (roster.0, Pollings::default());
         let inner =
             Inner { resources, identities, backplane, clock, devices, pollings, journal, stop };
         Ok(Self(Arc::new(inner)))
@@ -113,7 +131,9 @@ impl Signaling {
 
     /// Ends what is over and keeps the store tidy, until the server stops.
     pub async fn run(&self) {
-        let work = async { tokio::join!(self.tick(), self.follow_endings(), self.prune()) };
+        let work = Box::pin(async {
+            tokio::join!(self.tick(), self.follow_endings(), self.prune());
+        });
         self.0.stop.run_until_cancelled(work).await;
     }
 
@@ -212,8 +232,8 @@ pub struct Foundation {
     pub db: Db,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Who wants to know what clients answer.
-    pub observers: Vec<Arc<dyn Observer>>,
+    /// Who is connected; empty so far.
+    pub roster: Roster,
     /// Cancelled when the server stops.
     pub stop: CancellationToken,
 }

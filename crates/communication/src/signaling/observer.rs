@@ -1,4 +1,7 @@
-//! What clients make of their notifications: the one sign that somebody was listening.
+//! What clients make of their notifications: the one sign that they could read them.
+//!
+//! The chat client itself takes all ten, whatever its page listens to, so a 404 means that it could not
+//! read one, or that something else than a chat client is connected.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,7 +15,7 @@ pub struct Answer {
     pub user: RawId,
     /// What it was told.
     pub event: EventKind,
-    /// 200 when a handler took it; 404 when there was none, or it failed.
+    /// 200 when the client took it; 404 when it did not, or could not read it.
     pub status: u16,
 }
 
@@ -36,9 +39,9 @@ struct Row {
 /// One row of a [`Tally`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
-    /// A handler took it (200).
+    /// The client took it (200).
     pub handled: u64,
-    /// No handler took it (404).
+    /// The client did not take it (404).
     pub unhandled: u64,
     /// Anything else, such as a handler that did not finish (504).
     pub failed: u64,

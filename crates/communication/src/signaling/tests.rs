@@ -52,7 +52,7 @@ impl Server {
             backplane: Backplane::local(gateway),
             db: world.db.clone(),
             clock: Arc::clone(&clock),
-            observers: vec![tally.clone()],
+            roster: Roster::new(vec![tally.clone()]),
             stop: CancellationToken::new(),
         });
         let signaling = signaling.await.unwrap();

@@ -22,7 +22,7 @@ pub enum Effect {
     Answered {
         /// The number of the request.
         position: u64,
-        /// 200, or 404 when no handler took it.
+        /// 200, or 404 when nothing in the client took it.
         status: u16,
     },
     /// The conversation is over by the client's wish; the transport closes.

@@ -257,7 +257,7 @@ mod tests {
             assert!(session.instruct(Timestamp::default(), Box::new(instruction), &mut effects));
             effects.iter().map(shown).collect()
         };
-        assert_eq!(told(Instruction::Push(Arc::clone(&push))), [push.text.clone()]);
+        assert_eq!(told(Instruction::Push(Arc::clone(&push))), [push.text.as_str()]);
         assert!(told(Instruction::Order(Order::Move))[0].contains("trouter.reconnect"));
         let ended = told(Instruction::Order(Order::Unauthorized));
         assert_eq!(ended, [r#"0:::{"reason":"unauthorized"}"#, "close 1008"]);

@@ -208,9 +208,13 @@ fn who_stays_away_is_forgotten_with_what_waits() {
 #[test]
 fn who_comes_back_at_once_was_not_away() {
     let devices = Devices::default();
+    let bob = RawId::new(sample::BOB);
+    assert!(!devices.is_connected(&bob));
     let (_, member) = connect(&devices, "tab");
     devices.detach(&member, NOW);
+    assert!(!devices.is_connected(&bob));
     connect(&devices, "tab");
+    assert!(devices.is_connected(&bob));
     assert_eq!(devices.tick(NOW), []);
 }
 
