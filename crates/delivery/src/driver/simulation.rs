@@ -191,6 +191,8 @@ impl Simulation {
 
     fn jump(&mut self) {
         let micros = self.dice.below(240_000_000) as i64 - 120_000_000;
+        let mut world = self.world.lock().unwrap();
+        world.latest = world.latest.max(self.clock.now());
         self.clock.shift(micros);
     }
 
@@ -274,7 +276,7 @@ fn seeds(first: u64) -> std::ops::Range<u64> {
     let number = |name| std::env::var(name).ok().map(|it: String| it.parse::<u64>().unwrap());
     match number("SIMULATION_SEED") {
         Some(seed) => seed..seed + 1,
-        None => first..first + number("SIMULATION_SEEDS").unwrap_or(250),
+        None => first..first + number("SIMULATION_SEEDS").unwrap_or(1_000),
     }
 }
 

@@ -37,8 +37,12 @@ pub(super) fn run_statement(
     let mut found = prepared.raw_query();
     let mut rows = Vec::new();
     while let Some(row) = found.next()? {
-        let columns = (0..columns).map(|index| owned(row.get_ref(index)?));
-        rows.push(Row::new(columns.collect::<Result<_>>()?));
+        // Collecting into a result would grow the row step by step.
+        let mut values = Vec::with_capacity(columns);
+        for index in 0..columns {
+            values.push(owned(row.get_ref(index)?)?);
+        }
+        rows.push(Row::new(values));
     }
     drop(found);
     // `changes` speaks of the last writing statement, which need not be this one.

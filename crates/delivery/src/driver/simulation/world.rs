@@ -61,6 +61,9 @@ pub(super) struct World {
     trace: String,
     /// Since when there are no more faults.
     pub(super) quiet_since: Option<Timestamp>,
+    /// The latest that the clock has shown before it was set. A lease that was taken then, by a node
+    /// that is gone, ends only when the clock is there again.
+    pub(super) latest: Timestamp,
 }
 
 impl World {
@@ -83,6 +86,7 @@ impl World {
             disordered: BTreeSet::new(),
             trace: String::new(),
             quiet_since: None,
+            latest: now,
         }
     }
 
@@ -257,7 +261,7 @@ impl World {
         let waited = at.since(since.max(truth.due_at));
         let starved = self.mood(&truth.target) == Mood::Healthy
             && truth.order_key.is_none()
-            && waited > LEASE * 3;
+            && waited > LEASE * 3 + self.latest.since(since);
         starved.then(|| format!("waited for {waited:?} though its target is healthy"))
     }
 }
