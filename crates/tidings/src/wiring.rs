@@ -85,34 +85,11 @@ pub async fn services(
     clock: Arc<dyn Clock>,
     tasks: &Tasks,
 ) -> anyhow::Result<Services> {
-    let mut resources = Vec::new();
-    for resource in &config.resources {
-        keys.remember_address(&resource.name, &listening.shown(resource)).await?;
-        let service = Arc::new(webpubsub::Resource {
-            name: resource.name.clone(),
-            hosts: hosts(resource),
-            endpoints: listening.endpoints(resource),
-            keys: KeyRing::new(keys.keys(resource).await?),
-            origin: listening.authority(resource),
-            hubs: resource
-                .hubs
-                .iter()
-                .filter_map(|hub| Some((hub.name.clone()?, settings(hub))))
-                .collect(),
-            other_hubs: other_hubs(resource, config.gateway.keep_alive),
-            max_message_bytes: config.gateway.max_message_bytes,
-        });
-        resources.push(Wired { config: resource.clone(), service });
-    }
-    let known = webpubsub::Resources::new(resources.iter().map(|it| Arc::clone(&it.service)));
-    let config::Outbound { allow_private, allow, extra_ca_file } = config.outbound.clone();
-    // The fake push services of development have certificates of our own.
-    let own_ca = (config.mode == Mode::Dev).then(|| crate::trust::ca_file(&config.data.folder));
-    let extra_ca = extra_ca_file.or(own_ca.filter(|file| file.exists()));
-    let outbound = Outbound::new(AddressPolicy { allow_private, allow }, extra_ca.as_deref())?;
-    let limits = UpstreamLimits { attempt: config.upstream.timeout, ..UpstreamLimits::default() };
-    let upstream = Upstream::new(outbound.clone(), Arc::clone(&clock), tasks.clone(), limits);
+    let resources = resources(config, listening, keys).await?;
+    let outbound = outbound(config)?;
+    let upstream = upstream(config, &outbound, &clock, tasks);
     let backplane = Backplane::local(gateway);
+    let known = webpubsub::Resources::new(resources.iter().map(|it| Arc::clone(&it.service)));
     let web_pubsub = WebPubSub::new(known, backplane.clone(), upstream, Arc::clone(&clock));
     let parts = event_grid::Parts {
         store: Arc::clone(keys),
@@ -131,15 +108,15 @@ pub async fn services(
     };
     let notification_hubs = notification_hubs::Wired::new(config, listening, parts).await?;
     let connections = communication::Connections::new(backplane);
-    let phones = Phones::open(phones::Parts {
+    let parts = phones::Parts {
         store: Arc::clone(keys),
         outbound,
         deliveries: event_grid.deliveries.clone(),
         clock: Arc::clone(&clock),
         tasks: tasks.clone(),
         presence: Arc::new(connections.roster.clone()),
-    })
-    .await?;
+    };
+    let phones = Phones::open(parts).await?;
     let outboxes: Vec<Arc<dyn Outbox>> = vec![event_grid.chat()?, Arc::new(phones.pushes.clone())];
     let ports = Ports { outboxes, ..Ports::default() };
     let communication =
@@ -150,21 +127,10 @@ pub async fn services(
     queues.push(notification_hubs.service.queue());
     event_grid.deliver(queues, tasks);
     let authority = management::authority(config, keys).await?;
-    let own = listening.https_url().unwrap_or_else(|| listening.http_url());
-    let communication_calls = management::CommunicationServices {
-        id: event_grid::communication_id(communication.name())?,
-        endpoint: communication.endpoint(&own).to_owned(),
-        service: communication.clone(),
-        store: Arc::clone(keys),
-        links: phones.links.clone(),
-    };
-    let resource_manager = management::management(
-        config,
-        authority.clone(),
-        event_grid.service.clone(),
-        communication_calls,
-        clock,
-    );
+    let managed = managed(&communication, &phones, listening, keys)?;
+    let topics = event_grid.service.clone();
+    let resource_manager =
+        management::management(config, authority.clone(), topics, managed, clock);
     let push = notification_hubs.service.clone();
     // Services have paths such as "/:send", which an older syntax used for parameters.
     let router = Router::new()
@@ -185,6 +151,71 @@ pub async fn services(
         notification_hubs,
         phones,
         authority,
+    })
+}
+
+/// The Web PubSub resources of the configuration, with the keys of the store.
+async fn resources(
+    config: &Config,
+    listening: Listening,
+    keys: &KeyStore,
+) -> anyhow::Result<Vec<Wired>> {
+    let mut resources = Vec::new();
+    for resource in &config.resources {
+        keys.remember_address(&resource.name, &listening.shown(resource)).await?;
+        let service = Arc::new(webpubsub::Resource {
+            name: resource.name.clone(),
+            hosts: hosts(resource),
+            endpoints: listening.endpoints(resource),
+            keys: KeyRing::new(keys.keys(resource).await?),
+            origin: listening.authority(resource),
+            hubs: resource
+                .hubs
+                .iter()
+                .filter_map(|hub| Some((hub.name.clone()?, settings(hub))))
+                .collect(),
+            other_hubs: other_hubs(resource, config.gateway.keep_alive),
+            max_message_bytes: config.gateway.max_message_bytes,
+        });
+        resources.push(Wired { config: resource.clone(), service });
+    }
+    Ok(resources)
+}
+
+/// The one client for calls to other machines.
+fn outbound(config: &Config) -> anyhow::Result<Outbound> {
+    let config::Outbound { allow_private, allow, extra_ca_file } = config.outbound.clone();
+    // The fake push services of development have certificates of our own.
+    let own_ca = (config.mode == Mode::Dev).then(|| crate::trust::ca_file(&config.data.folder));
+    let extra_ca = extra_ca_file.or(own_ca.filter(|file| file.exists()));
+    Ok(Outbound::new(AddressPolicy { allow_private, allow }, extra_ca.as_deref())?)
+}
+
+/// The way to the event handlers of applications.
+fn upstream(
+    config: &Config,
+    outbound: &Outbound,
+    clock: &Arc<dyn Clock>,
+    tasks: &Tasks,
+) -> Upstream {
+    let limits = UpstreamLimits { attempt: config.upstream.timeout, ..UpstreamLimits::default() };
+    Upstream::new(outbound.clone(), Arc::clone(clock), tasks.clone(), limits)
+}
+
+/// The Communication Services as management calls see them.
+fn managed(
+    communication: &communication::Wired,
+    phones: &Phones,
+    listening: Listening,
+    keys: &Arc<KeyStore>,
+) -> anyhow::Result<management::CommunicationServices> {
+    let own = listening.https_url().unwrap_or_else(|| listening.http_url());
+    Ok(management::CommunicationServices {
+        id: event_grid::communication_id(communication.name())?,
+        endpoint: communication.endpoint(&own).to_owned(),
+        service: communication.clone(),
+        store: Arc::clone(keys),
+        links: phones.links.clone(),
     })
 }
 
