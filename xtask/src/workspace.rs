@@ -70,8 +70,11 @@ fn check_dependencies(manifest: &Manifest<'_>) -> Vec<Problem> {
             );
         }
         let keys = value.as_table().into_iter().flat_map(Table::keys);
-        // Features that only tests need would otherwise be part of the program.
-        let may_add = |key: &str| key == "workspace" || uses == Use::Tests && key == "features";
+        // Features that only tests need would otherwise be part of the program; what is optional is
+        // not, until a feature of the crate asks for it.
+        let may_add = |key: &str| {
+            matches!(key, "workspace" | "optional") || uses == Use::Tests && key == "features"
+        };
         if keys.into_iter().any(|key| !may_add(key)) && inherits(value) {
             refuse("is changed here", "declare its features in the root Cargo.toml");
         }
