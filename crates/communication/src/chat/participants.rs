@@ -10,7 +10,7 @@ use super::entry::Place;
 use super::messages::change;
 use super::model::{Content, MessageId, MessageKind, Metadata, Participant, Thread};
 use super::rules::{self, Right, check_scope, invalid, member};
-use super::service::{Access, Chat, Decision, busy};
+use super::service::{ATTEMPTS, Access, Chat, Decision, busy};
 use super::store;
 use super::threads::{actor, guarded};
 use crate::identifier::RawId;
@@ -145,9 +145,6 @@ impl Chat {
         Ok((admitted, refused))
     }
 }
-
-/// How often an addition is decided anew.
-const ATTEMPTS: usize = 16;
 
 fn addition(
     state: &Arc<Thread>,

@@ -22,8 +22,9 @@ use crate::resource::Resource;
 
 /// Threads in memory. One with 250 participants takes about 50 kB, a usual one 2 kB.
 const THREADS_IN_MEMORY: usize = 4_096;
-/// How often a change is decided anew when other processes write to the same thread.
-const ATTEMPTS: usize = 16;
+/// How often a change is decided anew when other processes write to the same thread. One that is as
+/// busy with it may win many times in a row.
+pub(super) const ATTEMPTS: usize = 128;
 
 /// The chat of all resources. Cheap to clone.
 #[derive(Clone)]

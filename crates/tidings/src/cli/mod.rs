@@ -50,7 +50,7 @@ enum Command {
     /// Publish events, watch them, and look after what could not be delivered
     #[command(subcommand)]
     Events(Events),
-    /// Send notifications to devices, see what became of them, find out why one did not arrive
+    /// Send notifications to devices, and find out why one did not arrive
     #[command(subcommand)]
     Push(Push),
     /// Run fakes of the push services of Apple, Google and browsers alone
