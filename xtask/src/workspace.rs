@@ -176,7 +176,7 @@ mod tests {
             ("[dependencies]\nx.workspace = true", 0),
             ("[dev-dependencies]\nx = { workspace = true, features = [\"test-util\"] }", 0),
             ("[dependencies]\nx = { workspace = true, features = [\"f\"] }", 1),
-            ("[dependencies]\nx = { workspace = true, optional = true }", 1),
+            ("[dependencies]\nx = { workspace = true, optional = true }", 0),
             ("[dependencies]\nx = \"1\"", 1),
             ("[dev-dependencies]\nx = { path = \"../x\" }", 1),
         ] {
