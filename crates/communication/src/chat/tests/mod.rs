@@ -1,7 +1,6 @@
 //! Chat on every engine: what is stored, what is told, what is refused.
 
 mod rest;
-mod speed;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
