@@ -6,6 +6,7 @@
 
 mod dev_ca;
 mod server;
+mod tickets;
 
 use std::fs;
 use std::path::{Path, PathBuf};

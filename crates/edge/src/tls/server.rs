@@ -12,13 +12,13 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::client::verify_server_name;
-use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::pki_types::ServerName;
 use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::tickets::Tickets;
 use super::{Certificate, CertificateFiles, TlsError, provider};
 
 /// The TLS side of a server: its configuration, and its certificates as the files have them.
@@ -55,11 +55,7 @@ impl ServerTls {
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        // A client that comes back resumes with a ticket, so a storm of reconnects costs no
-        // signatures, and no client takes memory while it is away. Keys change by themselves.
-        config.ticketer = Ticketer::new().map_err(|error| {
-            TlsError::new(Path::new("TLS"), error.to_string(), "the system gave no random bytes")
-        })?;
+        config.ticketer = Arc::new(Tickets::default());
         Ok(Self { files, current, config: Arc::new(config), seen: Mutex::new(seen) })
     }
 
