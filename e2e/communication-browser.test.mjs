@@ -241,7 +241,10 @@ test("a client whose token has ended asks for another and goes on", async () => 
 test("a client that stops hears nothing, and starts again", async () => {
   const { alice, bob, id } = await pair();
   const tab = await openTab(bob);
+  // The client does not wait for its own stop, so the server may not have heard of it yet.
+  const unregistered = tab.waitForResponse((response) => response.request().method() === "DELETE");
   await tab.evaluate(() => globalThis.stop());
+  await unregistered;
   await send(alice, id, "while stopped");
   await tab.evaluate((names) => globalThis.start(names), ["chatMessageReceived"]);
   await states(tab, 2);

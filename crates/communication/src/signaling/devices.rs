@@ -111,6 +111,8 @@ struct Device {
     bytes: usize,
     /// Whether something was lost that it should have got.
     lost: bool,
+    /// It wants to be told nothing more: forgotten with its last connection.
+    leaving: bool,
     away_since: Timestamp,
 }
 
@@ -213,6 +215,7 @@ impl Devices {
         }
         state.expiries.insert((ticket.token_expires, member.line, ticket.user.clone()));
         let device = state.device(ticket, now);
+        device.leaving = false;
         device.lines.push(Line { id: member.line, expires: ticket.token_expires, link });
         if std::mem::take(&mut device.lost) {
             device.tell_newest(|link| link.order(Order::Lost));
@@ -234,7 +237,9 @@ impl Devices {
         let was_newest = at + 1 == device.lines.len();
         let line = device.lines.remove(at);
         expiries.remove(&(line.expires, line.id, member.user.clone()));
-        if device.lines.is_empty() {
+        if device.lines.is_empty() && device.leaving {
+            remove(users, &member.user, &member.device);
+        } else if device.lines.is_empty() {
             device.away_since = now;
             device.waiting.retain(|it| !it.notice.kind.is_fleeting());
             departed.push((member.user.clone(), member.device.clone()));
@@ -257,21 +262,23 @@ impl Devices {
         self.observers.iter().for_each(|observer| observer.answered(&answer));
     }
 
-    /// A device does not want to be told any more.
+    /// A device does not want to be told any more. Its connections stay: they are closed by a client
+    /// that stops, and are new ones of a client that has started again before this was heard.
     pub(super) fn forget(&self, user: &RawId, device: &str) {
         let mut state = self.lock();
-        let State { users, expiries, .. } = &mut *state;
-        let Some(devices) = users.get_mut(user) else { return };
-        let gone = devices.extract_if(.., |it| it.name == device);
-        for line in gone.flat_map(|it| it.lines) {
-            line.link.close();
-            expiries.remove(&(line.expires, line.id, user.clone()));
+        let Some(it) = find(&mut state.users, user, device) else { return };
+        if it.is_connected() {
+            it.leaving = true;
+        } else {
+            remove(&mut state.users, user, device);
         }
-        if devices.is_empty() {
-            users.remove(user);
+    }
+
+    /// A device wants to be told.
+    pub(super) fn keep(&self, user: &RawId, device: &str) {
+        if let Some(it) = find(&mut self.lock().users, user, device) {
+            it.leaving = false;
         }
-        drop(state);
-        self.departed.notify_waiters();
     }
 
     /// The tokens of a user have ended.
@@ -423,6 +430,7 @@ impl Device {
             waiting: VecDeque::new(),
             bytes: 0,
             lost: false,
+            leaving: false,
             away_since: now,
         }
     }
@@ -481,6 +489,14 @@ fn find<'a>(
     device: &str,
 ) -> Option<&'a mut Device> {
     users.get_mut(user)?.iter_mut().find(|it| it.name == device)
+}
+
+fn remove(users: &mut HashMap<RawId, Vec<Device>>, user: &RawId, device: &str) {
+    let Some(devices) = users.get_mut(user) else { return };
+    devices.retain(|it| it.name != device);
+    if devices.is_empty() {
+        users.remove(user);
+    }
 }
 
 #[cfg(test)]

@@ -224,6 +224,7 @@ async fn register(State(signaling): State<Signaling>, call: Call, body: Body) ->
         transports: serde_json::Value::Object(body.transports).to_string(),
     };
     signaling.0.journal.register(&registration, signaling.now()).await?;
+    signaling.0.devices.keep(&registration.user, &registration.name);
     Ok(StatusCode::ACCEPTED.into_response())
 }
 

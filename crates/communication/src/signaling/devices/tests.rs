@@ -219,13 +219,33 @@ fn who_comes_back_at_once_was_not_away() {
 }
 
 #[test]
-fn who_unregisters_is_told_nothing_any_more() {
+fn who_unregisters_is_forgotten_with_the_last_connection() {
     let devices = Devices::default();
-    let (heard, _) = connect(&devices, "tab");
-    devices.forget(&RawId::new(sample::BOB), "tab");
+    let bob = RawId::new(sample::BOB);
+    let (_, member) = connect(&devices, "tab");
     tell(&devices, &message(1));
-    assert_eq!(heard.take(), ["close"]);
-    assert_eq!(devices.connections(), 0);
+    devices.forget(&bob, "tab");
+    devices.detach(&member, NOW);
+    tell(&devices, &message(2));
+    assert!(!devices.knows(&ticket(sample::BOB, "tab")));
+    assert!(connect(&devices, "tab").0.positions().is_empty());
+    devices.forget(&bob, "never seen");
+}
+
+#[test]
+fn who_starts_again_before_the_end_was_heard_stays() {
+    let devices = Devices::default();
+    let bob = RawId::new(sample::BOB);
+    let (_, old) = connect(&devices, "tab");
+    devices.forget(&bob, "tab");
+    let (heard, new) = connect(&devices, "tab");
+    devices.detach(&old, NOW);
+    devices.forget(&bob, "tab");
+    devices.keep(&bob, "tab");
+    tell(&devices, &message(1));
+    assert_eq!(heard.take().len(), 1, "told, and not closed");
+    devices.detach(&new, NOW);
+    assert_eq!(connect(&devices, "tab").0.positions().len(), 1);
 }
 
 #[test]
