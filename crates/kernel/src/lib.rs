@@ -6,11 +6,19 @@
 //! - [`Error`] and [`ErrorKind`]: one taxonomy for every refusal
 //! - [`Timestamp`] and [`Clock`]: time as a value, handed in
 //! - [`Secret`]: text that cannot be printed by accident
+//! - [`trace`]: the ids by which a notification is known everywhere
+//! - [`milestone`], [`journey`]: one step of a notification, and how it is recorded
 
 mod error;
+pub mod journey;
+pub mod milestone;
 mod secret;
 mod time;
+pub mod trace;
 
 pub use error::{Error, ErrorKind, Result};
+pub use journey::{Journey, Milestones};
+pub use milestone::{Milestone, Note, Stage};
 pub use secret::Secret;
 pub use time::{Clock, SystemClock, Timestamp};
+pub use trace::{TraceContext, TraceId};
