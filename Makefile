@@ -8,12 +8,15 @@ STEP := scripts/step
 BENCH ?= --report docs/performance.md
 # Node comes from the suites' own environment when the machine has none, or an old one.
 WITH_NODE := PATH="$(CURDIR)/e2e/.venv/bin:$$PATH"
-INSTALLED := e2e/.venv/.installed e2e/node_modules/.installed examples/broadcast-node/node_modules/.installed
+INSTALLED := e2e/.venv/.installed e2e/node_modules/.installed \
+  examples/broadcast-node/node_modules/.installed examples/chat/node_modules/.installed
+# Where `make run` writes addresses and connection strings, and `make demo` finds them.
+READY := .tidings/ready.json
 
 # `make instructions COUNT=record` after a change that is worth its instructions.
 COUNT ?= compare
 
-.PHONY: help run test check bench bench-smoke instructions rust-checks e2e install system-packages
+.PHONY: help run demo test check bench bench-smoke instructions rust-checks e2e install system-packages
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -22,7 +25,12 @@ help: ## list these commands
 
 run: ## build the release binary and start a development server
 	@$(STEP) "release build" cargo build --release --locked -p tidings
-	@exec "$(CARGO_TARGET_DIR)/release/tidings" dev
+	@mkdir -p -m 700 .tidings
+	@exec "$(CARGO_TARGET_DIR)/release/tidings" dev --ready-file $(READY)
+
+demo: ## two people chat in the browser, against the server of `make run`
+demo: system-packages examples/chat/node_modules/.installed
+	@exec env $(WITH_NODE) scripts/demo $(READY)
 
 test: ## everything that CI runs, installing what it needs first
 test: install rust-checks

@@ -16,6 +16,15 @@ export const startBroadcastApp = (server) => start("broadcast-node", server.sdkE
 /** Starts `examples/webhook-node`. */
 export const startWebhookApp = () => start("webhook-node", {});
 
+/** Starts `examples/chat` against `server`, with a hub, so that the two people have phones. */
+export const startChatApp = (server) =>
+  start("chat", {
+    ...server.sdkEnvironment(),
+    NOTIFICATION_HUB_CONNECTION_STRING: server.ready.notificationhubs.connectionString,
+    NOTIFICATION_HUB_NAME: server.ready.notificationhubs.hub,
+    PHONE_URL: server.ready.notificationhubs.inbox,
+  });
+
 /** Starts an app of Node; `url` is the first address that it prints. */
 async function start(name, environment) {
   const log = new Lines();
@@ -27,7 +36,7 @@ async function start(name, environment) {
   app.stderr.on("data", (bytes) => log.push(bytes));
   const exited = once(app, "close");
   const early = exited.then(([code]) => Promise.reject(new Error(`the app ended with ${code}:\n${log}`)));
-  const url = /http:\S+/.exec(await Promise.race([log.containing("http://"), early]))[0];
+  const url = /http:\/\/[^/\s]+/.exec(await Promise.race([log.containing("http://"), early]))[0];
   early.catch(() => {}); // from here on its end is wanted
   return {
     url,
