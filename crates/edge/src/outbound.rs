@@ -4,7 +4,8 @@
 //! the name is resolved ([`AddressPolicy`]), redirects are not followed, answers have limits in time
 //! and size ([`Limits`]), and no environment variable sends it through a proxy. It keeps connections
 //! for reuse, speaks HTTP/1.1 or, where the server offers it over TLS, HTTP/2, and never repeats a
-//! request that may have arrived: retries are the business of who knows what the request means.
+//! request that may have arrived: retries are the business of who knows what the request means. Where
+//! a request belongs to a journey, its receiver is told (`traceparent`).
 
 mod address;
 mod connect;
@@ -21,9 +22,11 @@ use hyper::header::{HeaderValue, USER_AGENT};
 use hyper::{HeaderMap, Request, Response, Uri};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use kernel::Journey;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use crate::request::traced::TRACEPARENT;
 use crate::tls::TlsError;
 pub use address::{AddressPolicy, Cidr, CidrError};
 use connect::{Connector, host, is_https, place};
@@ -98,6 +101,11 @@ impl Outbound {
         let place = place(uri);
         let agent = HeaderValue::from_static(concat!("tidings/", env!("CARGO_PKG_VERSION")));
         request.headers_mut().entry(USER_AGENT).or_insert(agent);
+        if let Some(journey) = Journey::current()
+            && let Ok(value) = HeaderValue::from_str(&journey.context().to_string())
+        {
+            request.headers_mut().entry(TRACEPARENT).or_insert(value);
+        }
         let exchange = self.exchange(request, &place, limits);
         match tokio::time::timeout(limits.timeout, exchange).await {
             Ok(outcome) => outcome,

@@ -4,11 +4,14 @@
 //! so none of this can be forgotten:
 //!
 //! - a correlation id: extension [`RequestId`], answer header `x-ms-request-id`
+//! - a journey: of the caller's `traceparent`, else with the correlation id as its own (see `traced`)
 //! - `x-ms-client-request-id` is echoed
 //! - duplicate slashes in the path are collapsed before routing, since some SDKs send them
 //! - a refused request leaves one log line: reason, id, method and path. Never the query (clients
 //!   put their tokens there), never a header
 //! - a panic in a handler costs that request alone
+
+pub(crate) mod traced;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -20,12 +23,13 @@ use axum::body::Body;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use kernel::{Error, ErrorKind};
+use kernel::{Error, ErrorKind, Milestones, TraceId};
 use tower::Service;
 
 use crate::panics;
 use crate::respond::{Envelope, Refused, Rejection};
 use crate::serve::PeerAddr;
+use traced::Traced;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
@@ -35,13 +39,14 @@ const LOGGED_PATH_LIMIT: usize = 256;
 
 /// Wraps `router` with what every request needs; see the module's description.
 pub fn layer(router: Router) -> App {
-    App { router }
+    App { router, milestones: Milestones::default() }
 }
 
 /// A router that is ready to be served. As a tower service it can be called without a socket.
 #[derive(Clone, Debug)]
 pub struct App {
     router: Router,
+    milestones: Milestones,
 }
 
 /// The correlation id of one request: a random UUID (version 4) as text.
@@ -60,9 +65,20 @@ impl RequestId {
     pub fn as_str(&self) -> &str {
         self.0.to_str().expect("an id is ASCII")
     }
+
+    /// The same id as that of a journey.
+    pub(crate) fn trace(&self) -> TraceId {
+        TraceId::parse(self.as_str()).expect("a UUID of version 4 is not zero")
+    }
 }
 
 impl App {
+    /// Records the journeys of requests from now on.
+    #[must_use]
+    pub fn recording(self, milestones: Milestones) -> Self {
+        Self { milestones, ..self }
+    }
+
     /// Answers one request. Never fails: a panic becomes a 500.
     pub async fn handle(&self, mut request: Request<Body>) -> Response {
         let id = RequestId::random();
@@ -76,15 +92,18 @@ impl App {
             peer: request.extensions().get().copied(),
         };
         request.extensions_mut().insert(id.clone());
+        let traced = Traced::begin(&self.milestones, request.headers(), &id);
 
         let mut router = self.router.clone();
-        let mut response = match panics::caught(async move { router.call(request).await }).await {
+        let handled = traced.journey.clone().scope(async move { router.call(request).await });
+        let mut response = match panics::caught(handled).await {
             Ok(Ok(response)) => response,
             Err(panic) => Rejection::new(defect(&panic), Envelope::Text).into_response(),
         };
         if response.status().is_client_error() || response.status().is_server_error() {
             line.write(&response, &id);
         }
+        traced.end(&line, &mut response, &id, echo.as_ref());
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, id.0);
         if let Some(echo) = echo {

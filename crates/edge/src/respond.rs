@@ -22,6 +22,9 @@ pub enum Envelope {
     /// Resource manager calls and the Communication Services:
     /// `{"error":{"code","message","target"?}}`.
     ResourceManager,
+    /// As [`Envelope::ResourceManager`], with code and message also beside `error`, where clients of
+    /// older versions look.
+    ResourceManagerAndFlat,
     /// Event Grid's publishing: `{"error":{"code","message","details"?}}`, where a general code follows
     /// from the kind and the detail has the error's own.
     EventGrid,
@@ -59,6 +62,7 @@ impl IntoResponse for Rejection {
         let mut response = match envelope {
             Envelope::WebPubSub => web_pubsub(&error),
             Envelope::ResourceManager => resource_manager(&error),
+            Envelope::ResourceManagerAndFlat => resource_manager_and_flat(&error),
             Envelope::EventGrid => event_grid(&error),
             Envelope::Logs => logs(&error),
             Envelope::Empty => Response::new(Body::empty()),
@@ -107,6 +111,12 @@ fn web_pubsub(error: &Error) -> Response {
 
 fn resource_manager(error: &Error) -> Response {
     json(&serde_json::json!({ "error": details(error) }))
+}
+
+fn resource_manager_and_flat(error: &Error) -> Response {
+    let mut body = serde_json::json!({ "code": error.code(), "message": error.message() });
+    body["error"] = details(error);
+    json(&body)
 }
 
 fn event_grid(error: &Error) -> Response {

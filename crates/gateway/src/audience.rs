@@ -20,6 +20,17 @@ pub enum Audience {
     Connection(ConnectionId),
 }
 
+impl fmt::Display for Audience {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everyone => out.write_str("the hub"),
+            Self::Group(group) => write!(out, "the group '{group}'"),
+            Self::User(user) => write!(out, "the user '{user}'"),
+            Self::Connection(id) => write!(out, "the connection {id}"),
+        }
+    }
+}
+
 /// The receivers of a publication.
 #[derive(Clone, Debug)]
 pub struct Target {

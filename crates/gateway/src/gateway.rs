@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use kernel::Clock;
+use kernel::milestone::{Note, Outcome, Stage};
 use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, oneshot};
 
@@ -21,6 +22,9 @@ use crate::publication::{Publication, Variant};
 use crate::session::Close;
 use crate::shard::{Shard, WAKER};
 use crate::transport::Socket;
+
+/// By which journeys name the engine.
+pub(crate) const SERVICE: &str = "gateway";
 
 /// How the engine is built.
 #[derive(Clone, Copy, Debug)]
@@ -165,6 +169,9 @@ impl Gateway {
     pub async fn publish(&self, target: Target, publication: Publication) {
         let links = &self.0.links;
         let shards = links.shards_of(&target);
+        if let Some(journey) = publication.journey() {
+            journey.note(SERVICE, matched(&target, shards, links.inboxes.len()));
+        }
         if shards == 0 {
             return;
         }
@@ -323,6 +330,16 @@ impl Gateway {
         }
         collected
     }
+}
+
+/// What is told of a search for receivers.
+fn matched(target: &Target, shards: ShardSet, of: usize) -> Note {
+    let text = match shards.count_ones() {
+        0 => format!("nobody: {} has no connection here", target.audience),
+        count => format!("{} has connections on {count} of {of} shards", target.audience),
+    };
+    let outcome = if shards == 0 { Outcome::Failed } else { Outcome::Done };
+    Note::new(Stage::Matched, text).outcome(outcome)
 }
 
 /// The engine has stopped and takes no more connections.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use kernel::Timestamp;
+use kernel::{Journey, Timestamp};
 
 /// A wire form that several connections share: subprotocol and frame type together. Services number
 /// their own, from zero, below [`Variant::LIMIT`].
@@ -49,6 +49,7 @@ pub struct Publication(Arc<Inner>);
 struct Inner {
     content: Box<dyn Content>,
     expires: Option<Timestamp>,
+    journey: Option<Journey>,
     frames: [OnceLock<Bytes>; Variant::LIMIT as usize],
 }
 
@@ -58,14 +59,22 @@ impl Publication {
         Self::expiring(content, None)
     }
 
-    /// A message that is not worth sending again after a moment; see [`Self::expires`].
+    /// A message that is not worth sending again after a moment; see [`Self::expires`]. It belongs to
+    /// the journey in whose course it is made, if that is recorded.
     pub fn expiring(content: impl Content, expires: Option<Timestamp>) -> Self {
-        Self(Arc::new(Inner { content: Box::new(content), expires, frames: Default::default() }))
+        let journey = Journey::recorded();
+        let content = Box::new(content);
+        Self(Arc::new(Inner { content, expires, journey, frames: Default::default() }))
     }
 
     /// When a copy that waits for a reliable receiver is dropped; `None` for never.
     pub(crate) fn expires(&self) -> Option<Timestamp> {
         self.0.expires
+    }
+
+    /// Where its way is recorded, if it is.
+    pub(crate) fn journey(&self) -> Option<&Journey> {
+        self.0.journey.as_ref()
     }
 
     /// The frame for one wire form, and whether this call was the one that encoded it.

@@ -2,7 +2,8 @@
 
 use axum::Extension;
 use axum::routing::get;
-use kernel::ErrorKind;
+use kernel::journey::{self, Bounds};
+use kernel::{ErrorKind, Note, Stage, SystemClock};
 use testkit::LogLines;
 
 use super::*;
@@ -91,6 +92,58 @@ async fn a_long_path_is_cut_in_the_log() {
     let log = LogLines::catch();
     ask(&format!("/{}", "a".repeat(5_000))).await;
     assert!(log.text().contains("Not Found") && log.text().len() < 1_000, "{}", log.text());
+}
+
+/// Asks an app that notes a step at `/noted`; the answer, and what was recorded.
+async fn traced(path: &str, traceparent: Option<&str>) -> (Response, Vec<kernel::Milestone>) {
+    let noted = || async {
+        journey::note("test", || Note::new(Stage::Accepted, "a step"));
+        "done"
+    };
+    let router = Router::new()
+        .route("/noted", get(noted))
+        .route("/silent", get(|| async { "done" }))
+        .route("/refused", get(async || refuse()));
+    let milestones = Milestones::new(std::sync::Arc::new(SystemClock), Bounds::default());
+    let app = layer(router).recording(milestones.clone());
+    let mut request = Request::get(path).header("x-ms-client-request-id", "mine-1");
+    if let Some(traceparent) = traceparent {
+        request = request.header("traceparent", traceparent);
+    }
+    let response = app.handle(request.body(Body::empty()).unwrap()).await;
+    (response, milestones.take())
+}
+
+#[tokio::test]
+async fn a_journey_is_found_by_the_id_of_the_request_and_ends_with_its_answer() {
+    let (response, recorded) = traced("/noted", None).await;
+    let id = response.headers()["x-ms-request-id"].to_str().unwrap();
+    let stages: Vec<_> = recorded.iter().map(|it| (it.service, it.stage)).collect();
+    assert_eq!(stages, [("test", Stage::Accepted), ("edge", Stage::Answered)]);
+    assert!(recorded.iter().all(|it| Some(it.trace) == TraceId::parse(id)));
+    let subjects: Vec<_> = recorded[1].subjects.iter().map(|it| (it.kind, &*it.value)).collect();
+    assert_eq!(subjects, [("request", id), ("client request", "mine-1")]);
+    assert!(response.headers().get("traceresponse").is_none());
+}
+
+#[tokio::test]
+async fn the_journey_of_a_caller_is_gone_on_with_and_told() {
+    let given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let (response, recorded) = traced("/noted", Some(given)).await;
+    assert!(recorded.iter().all(|it| it.trace.to_string() == given[3..35]));
+    let told = response.headers()["traceresponse"].to_str().unwrap();
+    let told = kernel::TraceContext::parse(told).unwrap();
+    assert_eq!(told.trace.to_string(), given[3..35]);
+    assert_eq!((told.span, told.sampled), (recorded[0].span, true));
+    assert_eq!(recorded[1].ends.unwrap().parent.unwrap().to_string(), given[36..52]);
+}
+
+#[tokio::test]
+async fn a_refusal_is_recorded_with_its_reason_and_silence_is_not() {
+    let (_, recorded) = traced("/refused", None).await;
+    assert_eq!(recorded[0].stage, Stage::Refused);
+    assert!(recorded[0].detail.contains("403 Forbidden: The token is for hub"), "{recorded:?}");
+    assert_eq!(traced("/silent", Some("not a traceparent")).await.1, []);
 }
 
 #[tokio::test]

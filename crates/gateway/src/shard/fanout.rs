@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::traced::{Traced, Turn};
 use super::{Shard, admits};
 use crate::batch::{Place, Stamped};
 use crate::connection::{Phase, Written};
@@ -28,6 +29,8 @@ struct Round {
     /// sequence id, since receivers that joined together share their numbers.
     stamps: Vec<(Variant, u64, Stamped)>,
     deliveries: u64,
+    /// Those without a socket for now.
+    detached: u64,
     encodings: u64,
     overflowed: Vec<Key>,
 }
@@ -91,6 +94,14 @@ impl Shard {
         self.metrics.publications.inc();
         self.metrics.encodings.inc_by(round.encodings);
         self.metrics.deliveries.inc_by(round.deliveries);
+        if let Some(journey) = delivery.publication.journey() {
+            self.traced.push(Traced {
+                journey: journey.clone(),
+                receivers: round.deliveries,
+                detached: round.detached,
+                overflowed: round.overflowed.len(),
+            });
+        }
         for key in round.overflowed {
             self.metrics.slow_closes.inc();
             self.close(key, &Close::new(1008, "The reliable message buffer is full."));
@@ -115,6 +126,7 @@ impl Shard {
                 Err(Full) => return round.overflowed.push(key),
             }
             if connection.phase == Phase::Detached {
+                round.detached += 1;
                 return;
             }
         }
@@ -151,6 +163,7 @@ impl Shard {
     /// Writes every touched connection once.
     pub(super) fn flush(&mut self) {
         let (mut writes, mut bytes_out) = (0, 0);
+        let mut turn = Turn::default();
         let mut dirty = std::mem::take(&mut self.dirty);
         for key in dirty.drain(..) {
             let Some(connection) = self.connections.get_mut(key as usize) else { continue };
@@ -161,9 +174,16 @@ impl Shard {
             let (joined, frames) = self.batches.joined(place);
             writes += 1;
             match connection.write(joined, frames, connection.limits(self.settings.queue)) {
-                Written::Bytes(count) => bytes_out += count,
-                Written::Overflow => self.close_slow(key),
+                Written::Bytes(count) => {
+                    turn.waiting += u64::from(count < joined.len());
+                    bytes_out += count;
+                }
+                Written::Overflow => {
+                    turn.slow += 1;
+                    self.close_slow(key);
+                }
                 Written::Failed => {
+                    turn.broken += 1;
                     self.lose(key, "the TCP connection broke");
                     continue;
                 }
@@ -176,6 +196,7 @@ impl Shard {
         self.dirty = dirty;
         self.metrics.writes.inc_by(writes);
         self.metrics.bytes_out.inc_by(bytes_out as u64);
+        self.note_written(turn);
     }
 
     pub(super) fn on_writable(&mut self, key: Key) {

@@ -9,9 +9,11 @@
 //! - `traffic`: bytes in, session effects
 //! - `fanout`: publications to members, and the flush
 //! - `lifecycle`: opening, closing, keep-alive, removal
+//! - `traced`: what is recorded of publications, once a turn
 
 mod fanout;
 mod lifecycle;
+mod traced;
 mod traffic;
 
 use std::any::Any;
@@ -35,6 +37,7 @@ use crate::membership::{Key, Memberships};
 use crate::metrics::ShardMetrics;
 use crate::session::{Close, Effect};
 use crate::shard::lifecycle::Alarm;
+use crate::shard::traced::Traced;
 use crate::wheel::Wheel;
 
 /// The token of the waker; connection keys stay far below it.
@@ -70,6 +73,8 @@ pub(crate) struct Shard {
     batches: Batches,
     /// Connections with something to write in this turn.
     dirty: Vec<Key>,
+    /// Publications of this turn whose way is recorded.
+    traced: Vec<Traced>,
     ready: Vec<Ready>,
     /// The receivers of the publication at hand; kept for its capacity.
     keys: Vec<Key>,
@@ -103,6 +108,7 @@ impl Shard {
             memberships: Memberships::new(number, Arc::clone(&links.directory)),
             batches: Batches::new(),
             dirty: Vec::new(),
+            traced: Vec::new(),
             ready: Vec::new(),
             keys: Vec::new(),
             alarms: Wheel::new(now.as_secs()),

@@ -8,7 +8,8 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use gateway::{Audience, Publication};
-use kernel::{Error, ErrorKind, Result};
+use kernel::milestone::{Note, Stage};
+use kernel::{Error, ErrorKind, Result, journey};
 use serde::de::IgnoredAny;
 
 use super::call::bad_request;
@@ -73,14 +74,35 @@ async fn send(
     let kind = Kind::of(headers)?;
     let ttl = ttl(call.query.one("messageTtlSeconds"))?;
     let body = edge::body::read(body, call.resource.max_message_bytes).await?;
+    let bytes = body.len();
     let message = Message { source, data: kind.data(body)?, metadata: metadata(headers)? };
     let expires = ttl.map(|ttl| service.now() + ttl);
     // What is wrong is told whether or not there is anybody to receive it.
     let target = call.target(audience.clone().unwrap_or(Audience::Everyone))?;
+    note_accepted(call, audience.as_ref(), kind, bytes);
     if audience.is_some() {
         service.backplane().publish(target, Publication::expiring(message, expires)).await;
     }
     Ok(StatusCode::ACCEPTED)
+}
+
+fn note_accepted(call: &Call, audience: Option<&Audience>, kind: Kind, bytes: usize) {
+    const SERVICE: &str = "webpubsub";
+    let (hub, resource) = (call.segment("hub"), &call.resource.name);
+    journey::note(SERVICE, || {
+        Note::new(Stage::Authorised, format!("an access token of the resource '{resource}'"))
+    });
+    journey::note(SERVICE, || match audience {
+        Some(to) => {
+            let text = format!("{bytes} bytes of {kind:?} for {to} in hub '{hub}'");
+            Note::new(Stage::Accepted, text)
+        }
+        None => {
+            let name = call.segment("connection");
+            let text = format!("for '{name}' in hub '{hub}', which no connection can be named");
+            Note::new(Stage::Dropped, text).failed()
+        }
+    });
 }
 
 /// The message's metadata: headers `X-WebPubSub-Metadata-<key>`; of a repeated one the last counts.
