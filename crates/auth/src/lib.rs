@@ -7,9 +7,10 @@
 //! - [`verify`] checks an access token; [`Expected`] says what it must be for
 //! - [`Refusal`] says why one does not hold, for the caller and with the cure
 //! - [`bearer`] and [`client_token`] find the token in a request
+//! - [`Provider::verify`] checks a token of an identity provider
 //! - [`mint_client_token`] and [`mint_rest_token`] sign new ones
 //!
-//! Invariants: the algorithm is HS256 whatever the token says, nothing of a token's claims is read
+//! Invariants: the algorithm belongs to the key whatever the token says, nothing of a token's claims is read
 //! or told before its signature holds, and no refusal contains a token or key.
 
 mod audience;
@@ -18,6 +19,7 @@ mod claims;
 mod jwt;
 mod keys;
 mod mint;
+mod provider;
 mod refusal;
 #[cfg(test)]
 mod tests;
@@ -28,5 +30,6 @@ pub use bearer::{bearer, client_token};
 pub use claims::Claims;
 pub use keys::{AccessKeys, KeyProblem, KeyRing, KeySlot, check_key, generate_key, is_well_known};
 pub use mint::{ClientGrant, mint_client_token, mint_rest_token};
+pub use provider::{Identity, Provider, ProviderKeys, ProviderRefusal};
 pub use refusal::{Malformed, Part, Refusal};
 pub use verify::{CLOCK_SKEW, Expected, Purpose, verify};

@@ -65,7 +65,7 @@ pub fn verify(
     claims.into_claims(expires_at)
 }
 
-fn check_times(claims: &RawClaims, now: Timestamp) -> Result<Timestamp, Refusal> {
+pub(crate) fn check_times(claims: &RawClaims, now: Timestamp) -> Result<Timestamp, Refusal> {
     let expires_at = claims.moment("exp")?.ok_or(Refusal::NoExpiry)?;
     if now >= expires_at + CLOCK_SKEW {
         return Err(Refusal::Expired { by_secs: now.since(expires_at).as_secs(), clock: now });
