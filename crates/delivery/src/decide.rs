@@ -77,6 +77,7 @@ mod tests {
             max_attempts,
             last_outcome: None,
             progress: None,
+            trace: None,
         }
     }
 

@@ -16,6 +16,7 @@ use crate::id::Ids;
 use crate::store::{Cursor, DeadLetters, Page, Store};
 use crate::{
     Counts, DeadLetter, DeliveryId, Driver, Event, NewDelivery, Observer, Pending, Queue, Settings,
+    journeys,
 };
 
 /// The durable queue. Clones share everything.
@@ -55,7 +56,8 @@ impl Deliveries {
         self.0.ids.next(self.0.clock.now(), random())
     }
 
-    /// The statements that accept the deliveries, for the transaction of what causes them. After its
+    /// The statements that accept the deliveries, for the transaction of what causes them, in whose
+    /// journey they go on. After its
     /// commit, [`Deliveries::accepted`] makes them begin at once; if that call is missed, the next
     /// sweep finds them.
     pub fn enqueue(&self, new: &[NewDelivery]) -> Vec<Statement> {
@@ -65,6 +67,7 @@ impl Deliveries {
 
     /// Says that the transaction with these deliveries is committed.
     pub fn accepted(&self, new: &[NewDelivery]) {
+        journeys::queued(new);
         for NewDelivery { id, queue, target, .. } in new {
             self.0.observer.observe(&Event::Accepted { queue, target, id: *id });
             self.wake(queue, target);

@@ -24,7 +24,7 @@ use crate::deliveries::random;
 use crate::engine::{Address, Effect, Engine};
 use crate::observe::{report_change, report_settled};
 use crate::store::{Claimed, Owner, Settled, Settlement, Store};
-use crate::{Courier, Event, Observer, Parcel, Verdict};
+use crate::{Courier, Event, Observer, Parcel, Verdict, journeys};
 use errands::{Cursors, Swept, Tools};
 use foreign::{Ended, Foreign};
 pub use settings::{Queue, Settings};
@@ -173,7 +173,14 @@ impl Driver {
         }
         let courier: Arc<dyn Courier> = Arc::clone(&self.engine.queues()[address.queue].courier);
         let tools = self.tools.clone();
-        let attempt = async move { tools.attempt(&*courier, parcel, timeout).await };
+        let journey = journeys::of_attempt(&self.settings.milestones, &parcel.items);
+        let attempt = async move {
+            let attempt = tools.attempt(&*courier, parcel, timeout);
+            match journey {
+                Some(journey) => journey.scope(attempt).await,
+                None => attempt.await,
+            }
+        };
         self.attempts.spawn(number, attempt);
     }
 
@@ -273,6 +280,7 @@ impl Driver {
         let mut buried = HashSet::new();
         for it in batch {
             report_settled(&*self.observer, it, now);
+            journeys::settled(&self.settings.milestones, it, now);
             if matches!(it.settlement, Settlement::Bury { .. }) {
                 buried.extend(self.engine.queue(&it.queue));
             }

@@ -422,6 +422,7 @@ fn without_payload(item: &Item) -> Item {
         max_attempts: item.max_attempts,
         last_outcome: None,
         progress: None,
+        trace: item.trace,
     }
 }
 
@@ -432,6 +433,7 @@ fn settled(names: &[Arc<str>], at: &Address, item: Item, settlement: Settlement)
         target: Arc::clone(&at.target),
         order_key: item.order_key,
         accepted_at: item.accepted_at,
+        trace: item.trace,
         settlement,
     }
 }

@@ -26,6 +26,7 @@ mod deliveries;
 mod driver;
 mod engine;
 mod id;
+mod journeys;
 mod model;
 mod observe;
 mod probation;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use kernel::Timestamp;
+use kernel::{Timestamp, TraceContext};
 
 use crate::DeliveryId;
 
@@ -52,6 +52,8 @@ pub struct Item {
     pub last_outcome: Option<String>,
     /// The last checkpoint of an attempt that did not end, see [`crate::Lease::checkpoint`].
     pub progress: Option<Vec<u8>>,
+    /// The journey of what caused it.
+    pub trace: Option<TraceContext>,
 }
 
 /// Why a delivery was given up.

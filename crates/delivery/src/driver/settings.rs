@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kernel::Milestones;
+
 use crate::{Courier, Schedule};
 
 /// A queue that this node works on.
@@ -42,11 +44,13 @@ pub struct Settings {
     pub keep_dead_letters: Duration,
     /// How long attempts may go on when the node stops.
     pub grace: Duration,
+    /// Where the journeys of deliveries are recorded.
+    pub milestones: Milestones,
 }
 
 impl Default for Settings {
     /// One node; leases of a minute, a sweep each second, a thousand attempts at a time, dead letters
-    /// for 30 days, ten seconds of grace.
+    /// for 30 days, ten seconds of grace, nothing recorded.
     fn default() -> Self {
         Self {
             node: "local".to_owned(),
@@ -56,6 +60,7 @@ impl Default for Settings {
             attempts_at_a_time: 1024,
             keep_dead_letters: Duration::from_secs(30 * 86_400),
             grace: Duration::from_secs(10),
+            milestones: Milestones::default(),
         }
     }
 }

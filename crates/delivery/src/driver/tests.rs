@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kernel::{Clock, SystemClock};
+use kernel::{Clock, Milestones, Note, Stage, SystemClock, TraceId, journey};
 use storage::Db;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -46,6 +46,7 @@ impl Courier for Script {
                 }
                 _ => {}
             }
+            journey::note("script", || Note::new(Stage::WebhookAnswered, "200"));
             let before = item.last_outcome.clone().unwrap_or_default();
             let progress = String::from_utf8(item.progress.clone().unwrap_or_default()).unwrap();
             self.said.send(format!("{script}: {before} {progress}")).await.unwrap();
@@ -79,6 +80,7 @@ struct Fixture {
     said: mpsc::Receiver<String>,
     gate: Arc<Semaphore>,
     courier: Arc<Script>,
+    milestones: Milestones,
     stop: CancellationToken,
 }
 
@@ -86,7 +88,9 @@ impl Fixture {
     async fn new() -> Self {
         let db = Db::in_memory().unwrap();
         let steps = Arc::new(Steps::default());
+        let milestones = Milestones::new(Arc::new(SystemClock), Default::default());
         let settings = Settings {
+            milestones: milestones.clone(),
             sweep_every: Duration::from_millis(20),
             grace: Duration::from_millis(20),
             ..Settings::default()
@@ -97,7 +101,8 @@ impl Fixture {
         let (sender, said) = mpsc::channel(100);
         let gate = Arc::new(Semaphore::new(0));
         let courier = Arc::new(Script { said: sender, gate: Arc::clone(&gate) });
-        Self { db, deliveries, steps, said, gate, courier, stop: CancellationToken::new() }
+        let stop = CancellationToken::new();
+        Self { db, deliveries, steps, said, gate, courier, milestones, stop }
     }
 
     fn start(&mut self) -> JoinHandle<()> {
@@ -175,6 +180,33 @@ async fn a_refused_one_is_buried_reported_and_can_be_seen() {
     assert_eq!(it.deliveries.redrive(&which).await, Ok(1));
     assert_eq!(it.heard().await, "buried: refused");
     assert_eq!(it.deliveries.discard(&which).await, Ok(1));
+}
+
+#[tokio::test]
+async fn a_journey_goes_on_through_retries_dead_letters_and_redrive() {
+    let mut it = Fixture::new().await;
+    let driver = it.start();
+    let journey = it.milestones.begin(None, TraceId::from_bytes([1; 16]).unwrap());
+    for (script, heard) in [("fail once", "fail once: Busy "), ("refuse", "buried: refused")] {
+        let new = journey.clone().scope(it.accept(script)).await;
+        journey.within(|| it.deliveries.accepted(&[new]));
+        assert_eq!(it.heard().await, heard);
+    }
+    it.deliveries.redrive(&DeadLetters::of_queue(QUEUE)).await.unwrap();
+    assert_eq!(it.heard().await, "buried: refused");
+    it.accept("of no journey").await;
+    assert_eq!(it.heard().await, "of no journey:  ");
+    it.stop.cancel();
+    driver.await.unwrap();
+    let recorded = it.milestones.take();
+    let stages: Vec<_> = recorded.iter().map(|it| it.stage).collect();
+    let (dead, answered) = (Stage::DeadLettered, Stage::WebhookAnswered);
+    assert_eq!(stages, [Stage::Queued, Stage::Retried, answered, Stage::Queued, dead, dead]);
+    assert!(recorded.iter().all(|it| it.trace == journey.context().trace));
+    assert!(recorded[1].detail.contains("Busy; next attempt in"), "{recorded:?}");
+    assert_eq!(recorded[4].detail, "q: for t: refused; Busy");
+    let ids: Vec<_> = recorded.iter().flat_map(|it| &it.subjects).map(|it| &it.value).collect();
+    assert_eq!((ids[0], ids[2]), (ids[1], ids[3]));
 }
 
 #[tokio::test]

@@ -116,6 +116,7 @@ mod tests {
             max_attempts: 3,
             last_outcome: None,
             progress: None,
+            trace: None,
         };
         let mut target = Target::default();
         target.fill(sizes.iter().map(item).collect());

@@ -42,6 +42,7 @@ fn claimed(ids: &Ids, count: usize) -> Option<Claimed> {
         max_attempts: 3,
         last_outcome: None,
         progress: None,
+        trace: None,
     };
     Some(Claimed { items: (0..count).map(item).collect(), next_due: None })
 }

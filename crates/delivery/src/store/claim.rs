@@ -6,7 +6,7 @@ use kernel::Timestamp;
 use storage::{Result, Row, Statement, vals};
 
 use super::{Owner, Store, for_ids};
-use crate::{DeliveryId, Item};
+use crate::{DeliveryId, Item, journeys};
 
 /// A key's item is left alone while another one of the key is leased or comes before it, which can
 /// only be when transactions ran side by side. The choice is made once, before the update: as a plain
@@ -23,7 +23,7 @@ const CLAIM: &str = "WITH chosen AS MATERIALIZED (SELECT d.id FROM deliveries AS
     UPDATE deliveries SET state = 1, lease_owner = $1, lease_until = $2 \
     WHERE state = 0 AND id IN (SELECT id FROM chosen) \
     RETURNING id, order_key, payload, accepted_at, expires_at, attempts, max_attempts, \
-        last_outcome, progress";
+        last_outcome, progress, trace";
 
 const NEXT_DUE: &str = "SELECT due_at FROM deliveries WHERE queue = $1 AND target = $2 \
     AND state = 0 ORDER BY due_at LIMIT 1";
@@ -80,6 +80,7 @@ fn item(row: &Row) -> Result<Item> {
         max_attempts: small(row.get(6)?),
         last_outcome: row.get(7)?,
         progress: row.get(8)?,
+        trace: journeys::restored(row.get(9)?),
     })
 }
 

@@ -56,12 +56,13 @@ impl DeadLetters {
 /// Gives an item back all that it had when it was accepted.
 const REDRIVE: &str = "INSERT INTO deliveries (id, queue, target, order_key, state, accepted_at, \
     due_at, expires_at, lifetime, attempts, max_attempts, last_outcome, last_answer, \
-    last_attempt_at, progress, payload) \
+    last_attempt_at, progress, payload, trace) \
     SELECT id, queue, target, order_key, CASE WHEN order_key IS NOT NULL AND EXISTS (\
         SELECT 1 FROM deliveries AS other WHERE other.queue = dead_letters.queue \
         AND other.target = dead_letters.target AND other.order_key = dead_letters.order_key) \
         THEN 2 ELSE 0 END, accepted_at, CAST($1 AS BIGINT), CAST($1 AS BIGINT) + lifetime, \
-        lifetime, 0, max_attempts, last_outcome, last_answer, last_attempt_at, progress, payload \
+        lifetime, 0, max_attempts, last_outcome, last_answer, last_attempt_at, progress, payload, \
+        trace \
     FROM dead_letters WHERE id = $2";
 
 const FORGET: &str = "DELETE FROM dead_letters WHERE id = $1";

@@ -5,7 +5,9 @@ use storage::Migration;
 /// `state`: 0 ready, 1 leased, 2 behind another item of its key. `lifetime` is what the item had from
 /// its beginning, so that a redriven one gets as much again. `report_at` of a dead letter is empty
 /// once the courier has been told of it.
-pub(super) const MIGRATIONS: [Migration; 1] = [Migration {
+pub(super) const MIGRATIONS: [Migration; 2] = [TABLES, JOURNEYS];
+
+const TABLES: Migration = Migration {
     name: "deliveries and dead letters",
     sql: "CREATE TABLE deliveries (
             id BLOB NOT NULL PRIMARY KEY,
@@ -53,4 +55,11 @@ pub(super) const MIGRATIONS: [Migration; 1] = [Migration {
           CREATE INDEX dead_letters_of_target ON dead_letters (queue, target, died_at, id);
           CREATE INDEX dead_letters_unreported ON dead_letters (queue, report_at)
             WHERE report_at IS NOT NULL;",
-}];
+};
+
+/// `trace` is the `traceparent` of what caused the delivery.
+const JOURNEYS: Migration = Migration {
+    name: "the journeys that deliveries belong to",
+    sql: "ALTER TABLE deliveries ADD COLUMN trace TEXT;
+          ALTER TABLE dead_letters ADD COLUMN trace TEXT;",
+};

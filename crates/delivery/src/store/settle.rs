@@ -3,7 +3,7 @@
 //! Whatever is written is bound to the lease: when another node has taken the item over, or it was
 //! cancelled, nothing happens.
 
-use kernel::Timestamp;
+use kernel::{Timestamp, TraceContext};
 use storage::{Result, Statement, Val, vals};
 
 use super::{Owner, Store, for_ids};
@@ -20,10 +20,11 @@ const AGAIN: &str = "UPDATE deliveries SET state = 0, lease_owner = NULL, lease_
 
 const BURY: &str = "INSERT INTO dead_letters (id, queue, target, order_key, accepted_at, lifetime, \
     attempts, max_attempts, reason, last_outcome, last_answer, last_attempt_at, died_at, \
-    report_at, progress, payload) \
+    report_at, progress, payload, trace) \
     SELECT id, queue, target, order_key, accepted_at, lifetime, attempts + $1, max_attempts, \
         CAST($2 AS TEXT), COALESCE($3, last_outcome), COALESCE($4, last_answer), \
-        COALESCE($5, last_attempt_at), CAST($6 AS BIGINT), CAST($6 AS BIGINT), progress, payload \
+        COALESCE($5, last_attempt_at), CAST($6 AS BIGINT), CAST($6 AS BIGINT), progress, payload, \
+        trace \
     FROM deliveries WHERE id = $7 AND lease_owner = $8";
 
 /// The first item behind the others of its key becomes ready, when no other is ready or leased.
@@ -86,6 +87,7 @@ pub(crate) struct Settled {
     pub(crate) target: std::sync::Arc<str>,
     pub(crate) order_key: Option<String>,
     pub(crate) accepted_at: Timestamp,
+    pub(crate) trace: Option<TraceContext>,
     pub(crate) settlement: Settlement,
 }
 

@@ -83,6 +83,7 @@ impl Fixture {
             target: "t".into(),
             order_key: key.map(str::to_owned),
             accepted_at: at(0),
+            trace: None,
             settlement: what,
         };
         self.store.settle(owner, &[settled]).await.unwrap();
