@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use kernel::Secret;
+use kernel::{Secret, Timestamp};
 use wire::Endpoint;
 
 /// Where a hub's namespace is, and a key that opens it.
@@ -52,6 +52,12 @@ impl HubConnection {
         let endpoint = Endpoint::parse(&address)
             .map_err(|problem| ConnectionProblem::Endpoint(problem.to_string()))?;
         Ok(Self { endpoint, key_name: key_name.to_owned(), key: Secret::new(key) })
+    }
+
+    /// The value of `Authorization` for everything below the endpoint, until `expires`.
+    pub(super) fn token(&self, expires: Timestamp) -> Secret {
+        let resource = format!("{}/", self.endpoint);
+        wire::shared_access_signature(&resource, &self.key_name, &self.key, expires)
     }
 }
 

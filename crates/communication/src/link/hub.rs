@@ -14,7 +14,6 @@ use super::answer::{self, Sent};
 use super::fault::{Fault, FaultKind};
 use super::links::Link;
 use super::probe::Platform;
-use super::sas;
 
 const LIMITS: Limits =
     Limits { timeout: Duration::from_secs(15), header_bytes: 16 * 1024, body_bytes: 64 * 1024 };
@@ -82,7 +81,7 @@ impl Hub {
         let url: Uri = url.parse().map_err(|_| "the hub has no usable address".to_owned())?;
         let handle = HeaderValue::try_from(&push.handle);
         let handle = handle.map_err(|_| "no device has such a handle".to_owned())?;
-        let token = sas::token(&link.connection, self.clock.now() + TOKEN);
+        let token = link.connection.token(self.clock.now() + TOKEN);
         let mut token = HeaderValue::try_from(token.expose())
             .map_err(|_| "the name of the hub's key is none".to_owned())?;
         token.set_sensitive(true);

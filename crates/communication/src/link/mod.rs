@@ -4,8 +4,7 @@
 //! be anybody's who speaks the Notification Hubs protocol. What can be wrong is looked for when the
 //! link is made, and found again when something is sent: each fault has a code and a counter.
 //!
-//! - `connection`: the connection string of a hub
-//! - `sas`: the tokens that open it
+//! - `connection`: the connection string of a hub, and the tokens that it makes
 //! - `fault`: what may be wrong, each with its cure
 //! - `answer`: what a hub's answer to a send means; pure
 //! - `probe`: the questions that a link is asked before it is made
@@ -21,7 +20,6 @@ mod fault;
 mod hub;
 mod links;
 mod probe;
-mod sas;
 
 pub use answer::Sent;
 pub use connection::HubConnection;

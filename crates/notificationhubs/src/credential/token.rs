@@ -1,27 +1,15 @@
-//! The text of a shared access signature: taking it apart and making one.
+//! The text of a shared access signature, taken apart. [`wire::shared_access_signature`] makes one.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kernel::{Secret, Timestamp};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use kernel::Secret;
+use percent_encoding::percent_decode_str;
 
 use super::Refusal;
 use super::refusal::Malformed;
 
 const SCHEME: &str = "SharedAccessSignature";
-
-/// What `encodeURIComponent` leaves as it is beside letters and digits.
-const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'!')
-    .remove(b'~')
-    .remove(b'*')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')');
 
 /// The fields of a token, as they were sent.
 #[derive(Clone, Copy, Debug)]
@@ -70,17 +58,4 @@ impl<'a> Token<'a> {
         };
         holds(self.resource) || holds(&percent_decode_str(self.resource).decode_utf8_lossy())
     }
-}
-
-/// Signs a token for `resource`, such as `https://localhost:8443/hub`, the way the JavaScript client
-/// does; the value of an `Authorization` header.
-pub fn mint(resource: &str, policy: &str, key: &Secret, expires: Timestamp) -> Secret {
-    let resource = utf8_percent_encode(&resource.to_lowercase(), COMPONENT).to_string();
-    let expiry = expires.as_secs();
-    let signing = hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes());
-    let signature = hmac::sign(&signing, format!("{resource}\n{expiry}").as_bytes());
-    let signature = STANDARD.encode(signature);
-    let signature = utf8_percent_encode(&signature, COMPONENT);
-    let policy = utf8_percent_encode(policy, COMPONENT);
-    Secret::new(format!("{SCHEME} sr={resource}&sig={signature}&se={expiry}&skn={policy}"))
 }
