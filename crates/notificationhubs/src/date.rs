@@ -68,6 +68,31 @@ pub fn with_half_days(moment: Timestamp) -> String {
     civil(moment).strftime("%-m/%-d/%Y %-I:%M:%S %p").to_string()
 }
 
+/// `Sun, 22 Nov 2026 09:02:15 GMT`, as storage writes moments (RFC 9110).
+pub fn for_http(moment: Timestamp) -> String {
+    civil(moment).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// `11222026`, the name of a day; and the first moments of the day and of the next one.
+pub fn day(moment: Timestamp) -> (String, Timestamp, Timestamp) {
+    let name = civil(moment).strftime("%m%d%Y").to_string();
+    let start = Timestamp::from_secs(moment.as_secs().max(0).div_euclid(DAY_SECS) * DAY_SECS);
+    (name, start, Timestamp::from_secs(start.as_secs() + DAY_SECS))
+}
+
+/// The day of a name that [`day`] has given.
+pub fn day_of_name(name: &str) -> Option<(Timestamp, Timestamp)> {
+    if name.len() != 8 || !name.bytes().all(|it| it.is_ascii_digit()) {
+        return None;
+    }
+    let parsed = strtime::parse("%m%d%Y", name).ok()?.to_date().ok()?;
+    let moment = utc(parsed.to_datetime(jiff::civil::Time::midnight()))?;
+    let (_, from, until) = day(Timestamp::from_secs(moment.as_second()));
+    Some((from, until))
+}
+
+const DAY_SECS: i64 = 86_400;
+
 fn civil(moment: Timestamp) -> DateTime {
     let micros = moment.as_micros().clamp(0, NEVER.as_micros());
     let since = SignedDuration::from_micros(micros);
@@ -116,5 +141,18 @@ mod tests {
         assert_eq!(with_ticks(moment), "2024-05-01T10:20:00.1200000Z");
         assert_eq!(with_half_days(moment), "5/1/2024 10:20:00 AM");
         assert_eq!(with_millis(Timestamp::from_micros(i64::MAX)), with_millis(NEVER));
+    }
+
+    #[test]
+    fn a_day_has_a_name_that_leads_back_to_it() {
+        let moment = Timestamp::from_secs(1_469_652_430); // 27 July 2016, 20:47:10
+        let (name, from, until) = day(moment);
+        assert_eq!(name, "07272016");
+        assert_eq!(day_of_name(&name), Some((from, until)));
+        assert!(from <= moment && moment < until);
+        assert_eq!(for_http(moment), "Wed, 27 Jul 2016 20:47:10 GMT");
+        for other in ["13012016", "0727201", "all", "+7272016", "02302016"] {
+            assert_eq!(day_of_name(other), None, "{other}");
+        }
     }
 }

@@ -13,6 +13,7 @@
 //! | `rest` | the data plane over HTTP |
 //! | [`pns_credentials`], `route`, `registry` | credentials of hubs, the ways to devices, all hubs at one moment |
 //! | [`control`] | namespaces, hubs, policies and credentials, for management and configuration |
+//! | [`metrics`] | what is counted of each hub |
 //! | `operator` | what people see |
 //! | `service`, `settings` | what every entrance shares; what the program decides |
 //!
@@ -24,6 +25,7 @@ pub mod credential;
 pub mod entry;
 pub mod fake;
 pub mod installation;
+pub mod metrics;
 pub mod notification;
 pub mod pns_credentials;
 pub mod push;
@@ -44,6 +46,8 @@ mod rest;
 mod route;
 mod service;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod xml;
 
 pub use handle::{BrowserKeys, Handle, lookup_candidates};

@@ -19,6 +19,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::date;
+use crate::metrics::{Kind, METRICS, Metric};
 use crate::push::handle_prefix;
 use crate::refusal::not_found;
 use crate::registration::{ListFilter, Registration};
@@ -66,6 +67,7 @@ impl NotificationHubs {
             .route("/push/hubs", get(hubs))
             .route("/push/devices", get(devices))
             .route("/push/notifications", get(notifications))
+            .route("/push/metrics", get(metrics))
             .route("/push/send", post(send))
             .layer(from_fn(only_from_here))
             .with_state(self.clone())
@@ -225,4 +227,21 @@ async fn notifications(
         }
     }
     Ok(Json(Value::Array(lines)))
+}
+
+async fn metrics(State(service): State<NotificationHubs>, Query(wanted): Query<Wanted>) -> Answer {
+    let entry = service.wanted_hub(&wanted)?;
+    service.count_scheduled().await?;
+    let line = |metric: &Metric| {
+        json!({
+            "name": metric.name,
+            "kind": match metric.kind {
+                Kind::Counter => "counter",
+                Kind::Gauge => "gauge",
+            },
+            "help": metric.help,
+            "value": entry.counters.value(metric),
+        })
+    };
+    Ok(Json(METRICS.iter().map(line).collect()))
 }

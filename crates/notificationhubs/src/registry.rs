@@ -7,6 +7,7 @@ use kernel::Result;
 
 use crate::Platform;
 use crate::credential::Policy;
+use crate::metrics::Counters;
 use crate::pns_credentials::PnsCredentials;
 use crate::push::Senders;
 use crate::push::fcm::FcmEndpoints;
@@ -32,6 +33,8 @@ pub(crate) struct HubEntry {
     pub(crate) hub: Hub,
     pub(crate) policies: Vec<Policy>,
     pub(crate) credentials: PnsCredentials,
+    /// Kept for as long as the hub is, whatever changes about it.
+    pub(crate) counters: Arc<Counters>,
     routes: HashMap<Platform, Arc<Route>>,
 }
 
@@ -74,7 +77,8 @@ impl Snapshot {
             let name = (hub.namespace.clone(), hub.name.to_ascii_lowercase());
             snapshot.by_name.insert(name, hub.key);
             let key = hub.key;
-            let entry = HubEntry { hub, policies, credentials, routes };
+            let counters = old.map(|old| Arc::clone(&old.counters)).unwrap_or_default();
+            let entry = HubEntry { hub, policies, credentials, counters, routes };
             snapshot.hubs.insert(key, Arc::new(entry));
         }
         Ok(snapshot)

@@ -18,6 +18,8 @@ use crate::store::Store;
 
 /// How often the store is asked whether another process has changed hubs.
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
+/// How often sends that wait for their time are counted, for the metrics.
+const COUNT_EVERY: Duration = Duration::from_secs(10);
 /// How often what has had its time is taken away.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How long a request that comes again gets the answer of the first.
@@ -77,6 +79,10 @@ impl NotificationHubs {
         service.0.foundations.tasks.spawn("notification hubs sweep", async move {
             stopped.run_until_cancelled(swept.sweep_regularly()).await;
         });
+        let (counted, stopped) = (service.clone(), stop());
+        service.0.foundations.tasks.spawn("notification hubs count", async move {
+            stopped.run_until_cancelled(counted.count_regularly()).await;
+        });
         Ok(service)
     }
 
@@ -120,6 +126,24 @@ impl NotificationHubs {
             }
             tokio::time::sleep(SWEEP_EVERY).await;
         }
+    }
+
+    async fn count_regularly(&self) {
+        loop {
+            if let Err(error) = self.count_scheduled().await {
+                tracing::debug!(%error, "scheduled sends could not be counted");
+            }
+            tokio::time::sleep(COUNT_EVERY).await;
+        }
+    }
+
+    /// Counts the sends that wait for their time.
+    pub(crate) async fn count_scheduled(&self) -> Result<()> {
+        let waiting = self.0.store.count_scheduled().await?;
+        for hub in self.snapshot().hubs() {
+            hub.counters.set_scheduled(waiting.get(&hub.hub.key).copied().unwrap_or(0));
+        }
+        Ok(())
     }
 
     async fn sweep(&self) -> Result<()> {

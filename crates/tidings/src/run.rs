@@ -97,6 +97,7 @@ impl Running {
         let ready = Arc::new(AtomicBool::new(true));
         services.phones.register(&mut registry);
         services.communication.register(&mut registry);
+        services.notification_hubs.service.register(&mut registry);
         let admin = edge::admin::router(Arc::new(registry), readiness(&ready, &gateway))
             .merge(services.event_grid.service.operator_router())
             .merge(services.notification_hubs.service.operator_router());

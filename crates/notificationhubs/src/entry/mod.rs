@@ -53,3 +53,7 @@ const fn header_members(platform: Platform) -> Option<(&'static str, &'static st
         _ => None,
     }
 }
+
+/// The one header of Baidu's templates, which is an element of its own: 0 for a message, 1 for a
+/// notification.
+const BAIDU_MESSAGE_TYPE: &str = "MessageType";

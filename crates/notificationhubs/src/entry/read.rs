@@ -2,7 +2,7 @@
 
 use kernel::Result;
 
-use super::{handle_members, header_members};
+use super::{BAIDU_MESSAGE_TYPE, handle_members, header_members};
 use crate::refusal::{bad_request, shown};
 use crate::registration::Description;
 use crate::tag::{Tag, TagSet};
@@ -102,10 +102,14 @@ fn template(platform: Platform, element: &Element) -> Result<TemplateText> {
         let part = |name| header.text_of(name).unwrap_or_default().to_owned();
         (part("Header"), part("Value"))
     };
+    let mut headers: Vec<_> = list.into_iter().flat_map(|it| &it.children).map(header).collect();
+    if let (Platform::Baidu, Some(kind)) = (platform, text(BAIDU_MESSAGE_TYPE)) {
+        headers.push((BAIDU_MESSAGE_TYPE.to_owned(), kind));
+    }
     Ok(TemplateText {
         body: body.to_owned(),
         name: text("TemplateName"),
-        headers: list.map(|list| list.children.iter().map(header).collect()).unwrap_or_default(),
+        headers,
         expiry: text("Expiry"),
         priority: text("Priority"),
     })

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use kernel::Timestamp;
 
-use super::{ATOM, METADATA, SCHEMA_INSTANCE, SERVICE_BUS, handle_members, header_members};
+use super::{
+    ATOM, BAIDU_MESSAGE_TYPE, METADATA, SCHEMA_INSTANCE, SERVICE_BUS, handle_members,
+    header_members,
+};
 use crate::date;
 use crate::registration::Registration;
 use crate::template::TemplateText;
@@ -108,6 +111,10 @@ fn push_template(out: &mut String, template: &TemplateText, headers: Option<(&st
     push_optional(out, "Expiry", template.expiry.as_deref());
     push_optional(out, "TemplateName", template.name.as_deref());
     push_optional(out, "Priority", template.priority.as_deref());
+    if headers.is_none() {
+        let kind = template.headers.iter().find(|(name, _)| name == BAIDU_MESSAGE_TYPE);
+        push_optional(out, BAIDU_MESSAGE_TYPE, kind.map(|(_, value)| value.as_str()));
+    }
     if apple {
         push_headers(out, template, headers);
     }

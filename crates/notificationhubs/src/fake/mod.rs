@@ -20,7 +20,7 @@ pub mod fcm;
 pub mod inbox;
 mod page;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod webpush;
 
 use std::sync::Arc;

@@ -24,18 +24,18 @@ use crate::push::apns::{ApnsSender, ConnectionLimits};
 use crate::push::fcm::FcmSender;
 use crate::push::webpush::WebPushSender;
 
-const START: Timestamp = Timestamp::from_secs(1_700_000_000);
+pub(crate) const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The fakes on their ports, and what is needed to send to them.
-struct World {
-    fake: Arc<FakePush>,
+pub(crate) struct World {
+    pub(crate) fake: Arc<FakePush>,
     server: Arc<ApnsServer>,
-    apns_port: u16,
+    pub(crate) apns_port: u16,
     web_port: u16,
     tls: Arc<ServerTls>,
-    outbound: Outbound,
+    pub(crate) outbound: Outbound,
     /// Of the senders.
     clock: Arc<ManualClock>,
     /// Of the services.
@@ -53,7 +53,7 @@ impl Drop for World {
 }
 
 impl World {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(ApnsSettings::default()).await
     }
 
@@ -95,12 +95,12 @@ impl World {
     }
 
     /// Moves both clocks.
-    fn pass(&self, span: Duration) {
+    pub(crate) fn pass(&self, span: Duration) {
         self.clock.advance(span);
         self.their_clock.advance(span);
     }
 
-    fn clock(&self) -> Arc<dyn Clock> {
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.clock) as Arc<dyn Clock>
     }
 
@@ -117,7 +117,7 @@ impl World {
     }
 
     /// A URL of the router.
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("https://localhost:{}/fake-push{path}", self.web_port)
     }
 
@@ -132,7 +132,7 @@ impl World {
         (answer.status().as_u16(), json)
     }
 
-    fn inbox(&self) -> Vec<Received> {
+    pub(crate) fn inbox(&self) -> Vec<Received> {
         self.fake.inbox.find(&Query::default()).notifications
     }
 }

@@ -66,6 +66,40 @@ pub enum OutcomeName {
 }
 
 impl OutcomeName {
+    /// Every name, in the order of their numbers.
+    pub const ALL: [Self; 24] = [
+        Self::Success,
+        Self::InvalidCredentials,
+        Self::PnsUnreachable,
+        Self::PnsInterfaceError,
+        Self::BadChannel,
+        Self::ExpiredChannel,
+        Self::PnsServerError,
+        Self::PnsUnavailable,
+        Self::Throttled,
+        Self::TokenProviderInterfaceError,
+        Self::TokenProviderUnreachable,
+        Self::InvalidToken,
+        Self::WrongToken,
+        Self::InvalidNotificationFormat,
+        Self::InvalidNotificationSize,
+        Self::ChannelThrottled,
+        Self::ChannelDisconnected,
+        Self::Dropped,
+        Self::WrongChannel,
+        Self::RefreshToken,
+        Self::AbandonedNotificationMessages,
+        Self::NoTargets,
+        Self::Skipped,
+        Self::UnknownError,
+    ];
+
+    /// Its place in [`Self::ALL`]; the numbers have a gap before 96.
+    pub(crate) const fn index(self) -> usize {
+        let number = self as usize;
+        if number < 96 { number } else { number - 76 }
+    }
+
     /// As it stands in telemetry, feedback and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -66,6 +66,19 @@ impl NotificationHubs {
         let (hub_name, operation) = Operation::parse(&parts.method, parts.uri.path())?;
         let host = host(&parts);
         let hub = self.addressed(host.as_deref(), &hub_name)?;
+        let (counters, kind) = (Arc::clone(&hub.counters), operation.request());
+        let answer = self.answer_of(hub, host, operation, (parts, body)).await;
+        counters.request(kind, answer.is_ok());
+        answer
+    }
+
+    async fn answer_of(
+        &self,
+        hub: Arc<HubEntry>,
+        host: Option<String>,
+        operation: Operation,
+        (parts, body): (Parts, Body),
+    ) -> Result<Response> {
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         if let Some(needed) = operation.needed(&query) {
             self.admit(&hub, &parts, host.as_deref(), needed)?;

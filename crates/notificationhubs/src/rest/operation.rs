@@ -6,6 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use super::Query;
 use crate::credential::Needed;
+use crate::metrics::Request;
 use crate::refusal::shown;
 
 /// An operation of the data plane.
@@ -114,6 +115,30 @@ impl Operation {
             Self::Feedback(_) => return None,
             _ => Needed::LISTEN,
         })
+    }
+
+    /// What it is counted as.
+    pub(super) fn request(&self) -> Request {
+        match self {
+            Self::Send | Self::SendBatch => Request::Send,
+            Self::Schedule => Request::Schedule,
+            Self::Cancel(_) => Request::Cancel,
+            Self::CreateRegistration => Request::RegistrationCreate,
+            Self::PutRegistration(_) => Request::RegistrationPut,
+            Self::GetRegistration(_) | Self::ListRegistrations | Self::ListByTag(_) => {
+                Request::RegistrationGet
+            }
+            Self::DeleteRegistration(_) => Request::RegistrationDelete,
+            Self::PutInstallation(_) => Request::InstallationPut,
+            Self::GetInstallation(_) => Request::InstallationGet,
+            Self::PatchInstallation(_) => Request::InstallationPatch,
+            Self::DeleteInstallation(_) => Request::InstallationDelete,
+            Self::CreateRegistrationId
+            | Self::Telemetry(_)
+            | Self::FeedbackContainer
+            | Self::Feedback(_)
+            | Self::Jobs => Request::Other,
+        }
     }
 }
 

@@ -2,11 +2,14 @@
 //!
 //! Clients read refusals from a container of Azure Storage whose address is its own credential. The
 //! container here is the hub itself: it knows the two requests that readers make, a listing of its
-//! blobs and one blob, and its signature is checked as that of every credential.
+//! blobs and one blob, and its signature is checked as that of every credential. There is a blob for
+//! each day, named as the service names it, month first.
 
 use std::fmt::Write as _;
 
 use aws_lc_rs::hmac;
+use axum::http::HeaderName;
+use axum::http::header::LAST_MODIFIED;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,12 +17,15 @@ use kernel::{Error, ErrorKind, Result, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Call;
-use super::answer::with_body;
+use super::answer::{put, with_body};
 use crate::credential::Right;
 use crate::date;
 use crate::entry::{XML_TYPE, write_details, write_feedback};
 use crate::registration::Key;
 use crate::service::NotificationHubs;
+use crate::store::{FeedbackEntry, FeedbackOf};
+
+const BLOB_TYPE: HeaderName = HeaderName::from_static("x-ms-blob-type");
 
 /// How long the address of the container holds.
 const CONTAINER_SECS: i64 = 24 * 3600;
@@ -47,51 +53,79 @@ impl NotificationHubs {
         Ok(with_body("text/plain; charset=utf-8", format!("{}/feedback?{signature}", call.base)))
     }
 
-    /// `GET /feedback`, the container, and `GET /feedback/{blob}`: what push services refused of all
-    /// notifications, or of the one that the blob is named after.
+    /// `GET /feedback`, the container, and `GET /feedback/{blob}`: what push services refused on a day,
+    /// or of the notification that the blob is named after.
     pub(super) async fn feedback(&self, call: &Call, blob: Option<&str>) -> Result<Response> {
         self.check_signature(call)?;
-        let hub = call.hub.hub.key;
-        let (mut after, mut lines, mut entries) = (Key::default(), String::new(), 0);
-        loop {
-            let page = self.store().feedback(hub, after, PAGE).await?;
-            let Some(last) = page.last().map(|it| it.key) else { break };
-            for entry in &page {
-                let feedback = &entry.feedback;
-                let of_notification = feedback.notification_id.as_deref();
-                if blob.is_none_or(|it| it == ALL || of_notification == Some(it)) {
-                    lines.push_str(&write_feedback(feedback));
-                    lines.push('\n');
-                    entries += 1;
-                }
-            }
-            if page.len() < PAGE || entries >= BLOB_ENTRIES {
-                break;
-            }
-            after = last;
+        let Some(name) = blob else {
+            let blobs = self.blobs(call).await?;
+            return Ok(with_body(XML_TYPE, listing(&call.base, &blobs)));
+        };
+        let (of, after) = match day_blob(name) {
+            Some((from, until, after)) => (FeedbackOf::Time(from, until), after),
+            None => (FeedbackOf::Notification(name), Key::default()),
+        };
+        let entries = self.feedback_within(call, of, after, BLOB_ENTRIES).await?;
+        let mut lines = String::new();
+        for entry in &entries {
+            lines.push_str(&write_feedback(&entry.feedback));
+            lines.push('\n');
         }
-        Ok(match blob {
-            Some(_) => with_body("text/plain; charset=utf-8", lines),
-            None => with_body(XML_TYPE, self.listing(&call.base, lines.len())),
-        })
+        let mut response = with_body("text/plain; charset=utf-8", lines);
+        put(&mut response, BLOB_TYPE, "AppendBlob");
+        if let Some(last) = entries.last() {
+            put(&mut response, LAST_MODIFIED, &date::for_http(last.feedback.at));
+        }
+        Ok(response)
     }
 
-    fn listing(&self, base: &str, length: usize) -> String {
-        let mut out = String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?>");
-        let modified = date::with_millis(self.now());
-        write!(out, "<EnumerationResults ContainerName=\"{base}/feedback\"><Blobs>")
-            .expect("a string takes everything");
-        if length > 0 {
-            write!(
-                out,
-                "<Blob><Name>{ALL}</Name><Properties><Last-Modified>{modified}</Last-Modified>\
-                 <Content-Length>{length}</Content-Length><Content-Type>text/plain</Content-Type>\
-                 <BlobType>BlockBlob</BlobType></Properties></Blob>"
-            )
-            .expect("a string takes everything");
+    /// The blobs with entries: one a day, and another one for each [`BLOB_ENTRIES`] more.
+    async fn blobs(&self, call: &Call) -> Result<Vec<Blob>> {
+        let mut blobs: Vec<Blob> = Vec::new();
+        let (mut after, mut days_end) = (Key::default(), Timestamp::from_secs(0));
+        loop {
+            let page = self.feedback_within(call, FeedbackOf::Hub, after, PAGE).await?;
+            for entry in &page {
+                let at = entry.feedback.at;
+                let is_full = blobs.last().is_none_or(|it| it.entries == BLOB_ENTRIES);
+                if at >= days_end || is_full {
+                    let (day, _, end) = date::day(at);
+                    let first_of_day = at >= days_end;
+                    let name = if first_of_day { day } else { format!("{day}-{}", entry.key.0) };
+                    blobs.push(Blob { name, entries: 0, bytes: 0, modified: at });
+                    days_end = end;
+                }
+                let blob = blobs.last_mut().expect("one was begun");
+                blob.entries += 1;
+                blob.bytes += write_feedback(&entry.feedback).len() + 1;
+                blob.modified = at;
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = last.key,
+                _ => return Ok(blobs),
+            }
         }
-        out.push_str("</Blobs><NextMarker/></EnumerationResults>");
-        out
+    }
+
+    async fn feedback_within(
+        &self,
+        call: &Call,
+        of: FeedbackOf<'_>,
+        mut after: Key,
+        most: usize,
+    ) -> Result<Vec<FeedbackEntry>> {
+        let mut found = Vec::new();
+        loop {
+            let limit = PAGE.min(most - found.len());
+            let page = self.store().feedback(call.hub.hub.key, of, after, limit).await?;
+            let Some(last) = page.last() else { return Ok(found) };
+            after = last.key;
+            let is_last = page.len() < limit;
+            found.extend(page);
+            if is_last || found.len() == most {
+                return Ok(found);
+            }
+        }
     }
 
     fn blob_url(&self, call: &Call, blob: &str) -> Option<String> {
@@ -133,8 +167,46 @@ impl NotificationHubs {
     }
 }
 
-/// The blob with everything.
-const ALL: &str = "all";
+/// A file of the container.
+struct Blob {
+    name: String,
+    entries: usize,
+    bytes: usize,
+    modified: Timestamp,
+}
+
+/// The time that a blob is about, and the place that it begins after: `11222026`, or
+/// `11222026-<place of its first entry>` for what one blob cannot hold.
+fn day_blob(name: &str) -> Option<(Timestamp, Timestamp, Key)> {
+    let (day, place) = name.split_once('-').unwrap_or((name, "1"));
+    let (from, until) = date::day_of_name(day)?;
+    let first: i64 = place.parse().ok().filter(|it| *it > 0)?;
+    Some((from, until, Key(first - 1)))
+}
+
+/// The answer of storage to `comp=list`.
+fn listing(base: &str, blobs: &[Blob]) -> String {
+    let (service, hub) = base.rsplit_once('/').unwrap_or((base, ""));
+    let mut out = String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?>");
+    write!(
+        out,
+        "<EnumerationResults ServiceEndpoint=\"{service}/{hub}/\" ContainerName=\"feedback\"><Blobs>"
+    )
+    .expect("a string takes everything");
+    for Blob { name, bytes, modified, .. } in blobs {
+        write!(
+            out,
+            "<Blob><Name>{name}</Name><Properties><Last-Modified>{}</Last-Modified>\
+             <Etag>0x{bytes:X}</Etag><Content-Length>{bytes}</Content-Length>\
+             <Content-Type>text/plain; charset=utf-8</Content-Type>\
+             <BlobType>AppendBlob</BlobType></Properties></Blob>",
+            date::for_http(*modified)
+        )
+        .expect("a string takes everything");
+    }
+    out.push_str("</Blobs><NextMarker/></EnumerationResults>");
+    out
+}
 
 fn sign(call: &Call, expires: i64) -> Result<String> {
     let tag = hmac::sign(&key(call)?, signed_text(call, expires).as_bytes());

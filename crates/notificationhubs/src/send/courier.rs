@@ -281,6 +281,7 @@ impl Work<'_> {
         Run {
             notification: self.order.notification.as_str().into(),
             concurrency: self.service.settings().concurrency,
+            counters: Arc::clone(&self.hub.counters),
             clock: self.service.clock(),
         }
     }

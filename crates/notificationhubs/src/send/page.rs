@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::letters::Letters;
+use crate::metrics::Counters;
 use crate::push::{Outcome, OutcomeName, Ruling};
 use crate::route::{Prepared, Route};
 use crate::store::Recipient;
@@ -60,6 +61,8 @@ pub(super) struct Run {
     pub(super) notification: Arc<str>,
     /// Requests under way.
     pub(super) concurrency: usize,
+    /// Where attempts are counted.
+    pub(super) counters: Arc<Counters>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -97,6 +100,9 @@ impl Run {
         let id = self.message_id(recipient);
         let outcome = route.send(handle, message, id, self.clock.now()).await;
         let ruling = route.learn(handle, &outcome, self.clock.now());
+        if !is_held_back(&outcome) {
+            self.counters.push(handle.platform(), outcome.name);
+        }
         Sent {
             recipient: recipient.clone(),
             outcome: Arc::new(outcome),
@@ -114,4 +120,9 @@ impl Run {
         let bytes = hash.as_ref()[..16].try_into().expect("a hash has 32 bytes");
         uuid::Builder::from_random_bytes(bytes).into_uuid()
     }
+}
+
+/// Whether a message was not even tried, since its credential is paused.
+fn is_held_back(outcome: &Outcome) -> bool {
+    outcome.name == OutcomeName::InvalidCredentials && outcome.retry_after.is_some()
 }

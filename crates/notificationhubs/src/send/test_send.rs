@@ -1,5 +1,7 @@
 //! A test send: to a few devices, at once, and its outcome is the answer.
 
+use std::sync::Arc;
+
 use kernel::Result;
 
 use super::accept::Send;
@@ -57,8 +59,12 @@ impl NotificationHubs {
             platforms: send.format.as_str().to_owned(),
         };
         let mut letters = Letters::new(hub, send.format, send.headers.clone(), body);
-        let run =
-            Run { notification: id.as_str().into(), concurrency: DEVICES, clock: self.clock() };
+        let run = Run {
+            notification: id.as_str().into(),
+            concurrency: DEVICES,
+            counters: Arc::clone(&hub.counters),
+            clock: self.clock(),
+        };
         let native = send.format.platform().is_some();
         let sent = page::send(recipients, &mut letters, native, run).await;
         let mut settled = Settled::of(&sent, &id, now, now);

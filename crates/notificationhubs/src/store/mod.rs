@@ -39,7 +39,7 @@ pub use audience::{Audience, Recipient, Selection};
 pub use hubs::{Hub, HubChange};
 pub use namespaces::NamespaceRow;
 pub use registrations::{Lifetime, ListPage, MAX_PAGE, Removed};
-pub use reports::{FeedbackEntry, NewNotification};
+pub use reports::{FeedbackEntry, FeedbackOf, NewNotification};
 pub use sends::Listed;
 
 /// A hub in the store.

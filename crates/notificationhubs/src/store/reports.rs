@@ -34,6 +34,17 @@ pub struct FeedbackEntry {
     pub feedback: Feedback,
 }
 
+/// Which refusals are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedbackOf<'a> {
+    /// All of a hub.
+    Hub,
+    /// Those that came from the first moment on and before the second.
+    Time(Timestamp, Timestamp),
+    /// Those about one notification.
+    Notification(&'a str),
+}
+
 impl Store {
     /// The statement that records a notification, for the transaction that also enqueues its work.
     pub fn insert_notification(
@@ -163,14 +174,28 @@ impl Store {
     pub async fn feedback(
         &self,
         hub: HubKey,
+        of: FeedbackOf<'_>,
         after: Key,
         limit: usize,
     ) -> Result<Vec<FeedbackEntry>> {
+        let mut params = vals![hub.0, after.0];
+        let only = match of {
+            FeedbackOf::Hub => "",
+            FeedbackOf::Time(from, until) => {
+                params.extend(vals![from, until]);
+                "AND at >= $3 AND at < $4"
+            }
+            FeedbackOf::Notification(id) => {
+                params.extend(vals![id]);
+                "AND notification = $3"
+            }
+        };
         let sql = format!(
             "SELECT place, at, error, platform, handle, registration, installation, notification,
-               new_handle FROM push_feedback WHERE hub = $1 AND place > $2 ORDER BY place LIMIT {limit}"
+               new_handle FROM push_feedback WHERE hub = $1 AND place > $2 {only}
+             ORDER BY place LIMIT {limit}"
         );
-        let rows = self.db.query(sql, vals![hub.0, after.0]).await?;
+        let rows = self.db.query(sql, params).await?;
         let entry = |row: &Row| {
             let feedback = Feedback {
                 at: row.get(1)?,

@@ -5,7 +5,7 @@ use storage::Migration;
 /// `hub` is a small number, since it stands in every row of the large tables. `place` is the key of a
 /// registration: sends walk through devices in its order. `kind` is 0 for a registration without a
 /// template, 1 for one with. A policy with hub 0 is of the namespace.
-pub(super) const MIGRATIONS: [Migration; 2] = [DEVICES, SENDS];
+pub(super) const MIGRATIONS: [Migration; 3] = [DEVICES, SENDS, REPORTS];
 
 const DEVICES: Migration = Migration {
     name: "notification hubs, devices, notifications",
@@ -135,4 +135,14 @@ const SENDS: Migration = Migration {
             created INTEGER NOT NULL,
             changed INTEGER NOT NULL
           );",
+};
+
+/// For the count of sends that wait for their time, which is asked for again and again, and for the
+/// refusals of one notification or one day.
+const REPORTS: Migration = Migration {
+    name: "notifications that wait, refusals of one notification",
+    sql: "CREATE INDEX push_notifications_scheduled ON push_notifications (hub)
+            WHERE state = 'Scheduled';
+          CREATE INDEX push_feedback_of_notification ON push_feedback (hub, notification, place);
+          CREATE INDEX push_feedback_of_day ON push_feedback (hub, at);",
 };

@@ -1,5 +1,7 @@
 //! Notifications on their way: what they still wait for, and requests that came twice.
 
+use std::collections::HashMap;
+
 use kernel::{Result, Timestamp};
 use storage::{Statement, vals};
 
@@ -103,6 +105,18 @@ impl Store {
     pub async fn forget_requests(&self, before: Timestamp) -> Result<()> {
         self.db.execute("DELETE FROM push_requests WHERE at < $1", vals![before]).await?;
         Ok(())
+    }
+
+    /// How many notifications of each hub wait for their time; hubs without any are left out.
+    ///
+    /// # Errors
+    /// Errors of the store.
+    pub async fn count_scheduled(&self) -> Result<HashMap<HubKey, i64>> {
+        // In the words of the index.
+        let sql = "SELECT hub, COUNT(*) FROM push_notifications WHERE state = 'Scheduled'
+                   GROUP BY hub";
+        let rows = self.db.query(sql, vals![]).await?;
+        rows.iter().map(|row| Ok((HubKey(row.get(0)?), row.get(1)?))).collect()
     }
 
     /// The latest notifications of a hub, the newest first.

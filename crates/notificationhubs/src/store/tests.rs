@@ -430,10 +430,19 @@ async fn reports_count_and_forget(db: TestDb) {
     assert_eq!(details.state, State::Completed);
     assert_eq!((details.started_at, details.ended_at), (Some(later(1)), Some(later(1))));
     assert_eq!(details.counts, [(Platform::Apple, vec![("Success".to_owned(), 5)])]);
-    let read = store.feedback(HUB, Key(0), 10).await.unwrap();
+    let feedback_of = async |of, after| store.feedback(HUB, of, after, 10).await.unwrap();
+    let read = feedback_of(FeedbackOf::Hub, Key(0)).await;
     assert_eq!(read[0].feedback, feedback);
-    assert_eq!(store.feedback(HUB, read[0].key, 10).await.unwrap(), []);
+    assert_eq!(feedback_of(FeedbackOf::Hub, read[0].key).await, []);
+    for (of, expected) in [
+        (FeedbackOf::Notification("n1"), 1),
+        (FeedbackOf::Notification("n2"), 0),
+        (FeedbackOf::Time(NOW, later(1)), 1),
+        (FeedbackOf::Time(later(1), later(2)), 0),
+    ] {
+        assert_eq!(feedback_of(of, Key(0)).await.len(), expected, "{of:?}");
+    }
     store.forget_reports(later(9)).await.unwrap();
     assert_eq!(store.notification(HUB, "n1").await.unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(store.feedback(HUB, Key(0), 10).await.unwrap(), []);
+    assert_eq!(feedback_of(FeedbackOf::Hub, Key(0)).await, []);
 }

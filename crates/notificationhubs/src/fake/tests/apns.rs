@@ -300,31 +300,3 @@ async fn a_forgotten_credential_lets_its_connections_go() {
     };
     assert_eq!((names, world.server.connections()), ([Success, Success], 2));
 }
-
-/// Prints how many sends a second there are, sender and service in this process.
-#[expect(clippy::print_stdout, reason = "the number is what it is for")]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement; run it with --release -- --ignored --nocapture"]
-async fn sends_a_second() {
-    const SENDS: usize = 200_000;
-    const AT_ONCE: usize = 500;
-    let world = World::start().await;
-    let phone = Phone::of(&world);
-    assert_eq!(phone.send().await.name, Success);
-    let begin = std::time::Instant::now();
-    let mut workers = JoinSet::new();
-    for worker in 0..AT_ONCE {
-        let (channel, message) = (Arc::clone(&phone.channel), phone.message.clone());
-        workers.spawn(async move {
-            let device = device(worker);
-            for number in 0..SENDS / AT_ONCE {
-                let id = Uuid::from_u128((worker * SENDS + number) as u128);
-                assert_eq!(channel.send(&device, &message, id).await.name, Success);
-            }
-        });
-    }
-    workers.join_all().await;
-    let rate = SENDS as f64 / begin.elapsed().as_secs_f64();
-    println!("{rate:.0} sends a second");
-    assert!(rate > 1000.0, "{rate}");
-}
