@@ -3,9 +3,11 @@
 //! - [`kql`]: the query language, pure
 //! - [`table`]: the log tables: appending, keeping, reading
 //! - [`query`]: the Logs query API over both
+//! - [`playbook`]: why a notification did not arrive, with evidence
 //!
 //! Nothing here knows a service: the program's wiring turns what services tell into rows.
 
 pub mod kql;
+pub mod playbook;
 pub mod query;
 pub mod table;

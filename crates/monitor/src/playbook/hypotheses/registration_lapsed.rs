@@ -1,0 +1,77 @@
+//! A registration has ended and was not renewed: of a page for notifications, or of a device for
+//! pushes. Inferred from its end.
+
+use super::{Hypothesis, known};
+use crate::playbook::facts::{Facts, Found, Need, Receiver};
+use crate::playbook::question::{Question, Symptom};
+use crate::playbook::report::{Evidence, Judgement, Mitigation};
+use crate::playbook::words::when;
+
+pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
+    name: "registration-lapsed",
+    title: "A registration has lapsed",
+    symptoms: &[Symptom::Realtime, Symptom::Push],
+    needs: &[Need::Audience],
+    judge,
+};
+
+fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
+    let audience = known(&facts.audience)?;
+    let evidence = audience
+        .receivers
+        .iter()
+        .filter(|it| question.user.is_some() || it.messages > 0)
+        .filter(|it| !it.is_reachable(facts.now))
+        .flat_map(|it| ended(it, question, facts))
+        .collect();
+    let cure = Mitigation::new(
+        "Register again: startRealtimeNotifications() renews by itself while the page is open; a \
+         device calls startPushNotifications each time that the app starts.",
+    );
+    let fine = "Every registration of those who were sent messages holds.";
+    Ok(Judgement::by(evidence, cure, Evidence::observed(fine)))
+}
+
+fn ended(it: &Receiver, question: &Question, facts: &Facts) -> Vec<Evidence> {
+    let is_meant =
+        |what: &str| question.device.as_ref().is_none_or(|device| what.contains(device.as_str()));
+    let lapsed = it.lapsed(facts.now).into_iter().filter(|it| is_meant(&it.what));
+    let tell = |what: String, at| {
+        Evidence::inferred(format!("The {what} of {} ended at {}.", it.user, when(at, facts.now)))
+    };
+    lapsed.map(|it| tell(it.what, it.at)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::playbook::testing::{confirms, phone, receiver, rules_out, silent};
+
+    #[test]
+    fn a_device_whose_registration_has_ended_is_told() {
+        silent(&HYPOTHESIS);
+        let told = confirms(&HYPOTHESIS, "Inferred", |facts| {
+            let away = Receiver { connected: 0, phones: vec![phone(facts, -60)], ..receiver() };
+            facts.audience.as_mut().unwrap().receivers = vec![away];
+        });
+        assert!(told.contains("apple device 'd'"), "{told}");
+    }
+
+    #[test]
+    fn a_page_whose_registration_has_ended_is_told() {
+        confirms(&HYPOTHESIS, "Inferred", |facts| {
+            let registered_until = Some(facts.now);
+            let gone = Receiver { connected: 0, registered_until, phones: vec![], ..receiver() };
+            facts.audience.as_mut().unwrap().receivers = vec![gone];
+        });
+    }
+
+    #[test]
+    fn a_registration_that_ended_is_no_fault_while_another_way_is_open() {
+        rules_out(&HYPOTHESIS, |facts| {
+            let phones = vec![phone(facts, -60), phone(facts, 60)];
+            let pushed = Receiver { connected: 0, phones, ..receiver() };
+            facts.audience.as_mut().unwrap().receivers = vec![pushed];
+        });
+    }
+}
