@@ -10,6 +10,7 @@
 //! - [`event_grid`]: Event Grid, over the store, the deliveries and Web PubSub
 //! - [`notification_hubs`]: Notification Hubs, over the store and the deliveries; fake push services
 //! - [`phones`]: hubs, pushes and calls of the Communication Services
+//! - [`monitor`]: the log tables, fed from the services, and their query API
 //! - [`management`]: management calls, over the services
 //! - [`started`], [`screen`], [`ready`]: what a started server tells people and scripts
 //! - [`client`]: `tidings connect` and `tidings publish`
@@ -26,6 +27,7 @@ pub mod key_store;
 pub mod keys;
 pub mod logging;
 pub mod management;
+pub mod monitor;
 pub mod node;
 pub mod notification_hubs;
 pub mod phones;

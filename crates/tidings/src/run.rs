@@ -24,12 +24,14 @@ use crate::signals::Signals;
 use crate::started::{ServiceAccess, Started, TopicAccess};
 use crate::terminal::{self, Style};
 use crate::wiring::{self, Services, Wired};
-use crate::{communication, management, ready, trust};
+use crate::{communication, management, monitor, ready, trust};
 
 /// How often certificate files are looked at.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
 /// How long chat clients may take to move to another server.
 const MOVING: Duration = Duration::from_secs(3);
+/// How long the last rows of the log tables may take.
+const LAST_ROWS: Duration = Duration::from_secs(2);
 /// How often the store is asked whether another process has changed keys.
 const KEYS_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -71,6 +73,7 @@ struct Running {
     tasks: Tasks,
     gateway: Gateway,
     store: Arc<KeyStore>,
+    monitor: monitor::Wired,
     ready: Arc<AtomicBool>,
     signaling: Signaling,
 }
@@ -97,17 +100,19 @@ impl Running {
         let ready = Arc::new(AtomicBool::new(true));
         services.phones.register(&mut registry);
         services.communication.register(&mut registry);
+        services.monitor.register(&mut registry);
         services.notification_hubs.service.register(&mut registry);
         let admin = edge::admin::router(Arc::new(registry), readiness(&ready, &gateway))
             .merge(services.event_grid.service.operator_router())
-            .merge(services.notification_hubs.service.operator_router());
+            .merge(services.notification_hubs.service.operator_router())
+            .merge(services.monitor.logs.operator_router());
         let node = services.event_grid.node.name();
         store.remember_address(&admin_of(node), &started.admin).await?;
         ports.serve(&tasks, tls.clone(), &services, admin, config.server.drain);
         if let Some(tls) = tls {
             tasks.spawn("certificates", tls.watch(CERTIFICATE_INTERVAL, tasks.token().clone()));
         }
-        let Services { resources, communication, authority, .. } = services;
+        let Services { resources, communication, monitor, authority, .. } = services;
         let signaling = communication.signaling.clone();
         let watch = watch_keys(Arc::clone(&store), resources, communication, authority);
         let stop = tasks.token().clone();
@@ -115,7 +120,7 @@ impl Running {
             // Whatever it does may be cut short: it changes nothing in the store.
             stop.run_until_cancelled(watch).await;
         });
-        Ok(Self { started, tasks, gateway, store, ready, signaling })
+        Ok(Self { started, tasks, gateway, store, monitor, ready, signaling })
     }
 
     /// Stops accepting, tells every client (1001), lets requests finish, closes the store.
@@ -139,6 +144,7 @@ impl Running {
         if let Err(unfinished) = finished {
             tracing::warn!(%unfinished, "some requests did not finish in time");
         }
+        self.monitor.close(LAST_ROWS).await;
         self.store.close().await;
         Ok(())
     }

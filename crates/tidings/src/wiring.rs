@@ -26,7 +26,7 @@ use crate::addresses::Listening;
 use crate::config::{self, Config, Mode};
 use crate::key_store::KeyStore;
 use crate::phones::{self, Phones};
-use crate::{communication, event_grid, management, notification_hubs};
+use crate::{communication, event_grid, management, monitor, notification_hubs};
 
 /// A resource of the configuration and the keys that its service reads.
 pub struct Wired {
@@ -48,6 +48,8 @@ pub struct Services {
     pub notification_hubs: notification_hubs::Wired,
     /// What phones are reached with.
     pub phones: Phones,
+    /// The log tables.
+    pub monitor: monitor::Wired,
     /// Who may make management calls.
     pub authority: Authority,
 }
@@ -90,11 +92,15 @@ pub async fn services(
     let upstream = upstream(config, &outbound, &clock, tasks);
     let backplane = Backplane::local(gateway);
     let known = webpubsub::Resources::new(resources.iter().map(|it| Arc::clone(&it.service)));
+    let hubs = known.clone();
     let web_pubsub = WebPubSub::new(known, backplane.clone(), upstream, Arc::clone(&clock));
+    let authority = management::authority(config, keys).await?;
+    let monitor = monitor::Wired::new(config, keys, authority.clone(), Arc::clone(&clock)).await?;
     let parts = event_grid::Parts {
         store: Arc::clone(keys),
         outbound: outbound.clone(),
         web_pubsub: web_pubsub.clone(),
+        monitor: monitor.clone(),
         clock: Arc::clone(&clock),
         tasks: tasks.clone(),
     };
@@ -126,32 +132,37 @@ pub async fn services(
     let mut queues = calls.queues();
     queues.push(notification_hubs.service.queue());
     event_grid.deliver(queues, tasks);
-    let authority = management::authority(config, keys).await?;
     let managed = managed(&communication, &phones, listening, keys)?;
-    let topics = event_grid.service.clone();
-    let resource_manager =
-        management::management(config, authority.clone(), topics, managed, clock);
-    let push = notification_hubs.service.clone();
-    // Services have paths such as "/:send", which an older syntax used for parameters.
-    let router = Router::new()
-        .without_v07_checks()
-        .merge(web_pubsub.router())
-        .merge(communication.service.router())
-        .merge(communication.signaling.router())
-        .merge(calls.router())
-        .merge(event_grid.service.router())
-        .merge(resource_manager.router())
-        .merge(notification_hubs.fake_router())
-        .fallback(move |request| rest(push, request));
+    let (admitted, topics) = (authority.clone(), event_grid.service.clone());
+    let resource_manager = management::management(config, admitted, topics, managed, clock);
+    let routers = [
+        web_pubsub.router(),
+        communication.service.router(),
+        communication.signaling.router(),
+        calls.router(),
+        event_grid.service.router(),
+        resource_manager.router(),
+        monitor.logs.router(),
+        notification_hubs.fake_router(),
+    ];
     Ok(Services {
-        router,
+        router: monitor.watched(public(routers, &notification_hubs.service), hubs),
         resources,
         communication,
         event_grid,
         notification_hubs,
         phones,
+        monitor,
         authority,
     })
+}
+
+/// One router of all.
+fn public(routers: [Router; 8], push: &NotificationHubs) -> Router {
+    let push = push.clone();
+    // Services have paths such as "/:send", which an older syntax used for parameters.
+    let one = routers.into_iter().fold(Router::new().without_v07_checks(), Router::merge);
+    one.fallback(move |request| rest(push, request))
 }
 
 /// The Web PubSub resources of the configuration, with the keys of the store.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway::{Audience, ConnectionId, Publication, Target};
-use kernel::{Error, ErrorKind, Result};
+use kernel::{Error, ErrorKind, Result, Timestamp};
 
-use crate::message::{Data, Message, Source};
+use crate::message::{Data, Message, Sent, Source};
 use crate::metadata::Metadata;
 use crate::name::{self, HubName};
 use crate::resource::Resource;
@@ -33,9 +33,18 @@ pub trait ConnectionObserver: Send + Sync + 'static {
 
     /// A client has connected, or is gone.
     fn observe(&self, connection: &Observed<'_>);
+
+    /// Whether it wants to know of a message that is sent now. Asked for each message, so it must be
+    /// quick, too.
+    fn wants_messages(&self, _now: Timestamp) -> bool {
+        false
+    }
+
+    /// A client has sent a message.
+    fn observe_message(&self, _connection: &Observed<'_>, _sent: &Sent) {}
 }
 
-/// A client that came or went.
+/// A client that came or went, or sent something.
 #[derive(Clone, Copy, Debug)]
 pub struct Observed<'a> {
     /// The resource's name.
@@ -46,7 +55,7 @@ pub struct Observed<'a> {
     pub connection: &'a str,
     /// Its user, if it has one.
     pub user: Option<&'a str>,
-    /// Why it is gone; `None` when it has just connected.
+    /// Why it is gone; `None` when it is there.
     pub gone: Option<&'a str>,
 }
 
@@ -60,24 +69,32 @@ struct Sighted {
 }
 
 impl Sighted {
-    fn tell(&self, gone: Option<&str>) {
-        self.observer.observe(&Observed {
+    fn observed<'a>(&'a self, gone: Option<&'a str>) -> Observed<'a> {
+        Observed {
             resource: &self.resource.name,
             hub: self.hub.as_str(),
             connection: self.id.as_str(),
             user: self.user.as_deref(),
             gone,
-        });
+        }
     }
 }
 
 impl Presence for Sighted {
     fn came(&self) {
-        self.tell(None);
+        self.observer.observe(&self.observed(None));
     }
 
     fn went(&self, reason: &str) {
-        self.tell(Some(reason));
+        self.observer.observe(&self.observed(Some(reason)));
+    }
+
+    fn follows(&self, now: Timestamp) -> bool {
+        self.observer.wants_messages(now)
+    }
+
+    fn sent(&self, sent: &Sent) {
+        self.observer.observe_message(&self.observed(None), sent);
     }
 }
 

@@ -45,6 +45,34 @@ pub struct Message {
     pub metadata: Metadata,
 }
 
+/// A message that a client has sent, for those who want to know of it: never what it carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Whether it is for a group; otherwise it is an event for the application.
+    pub to_group: bool,
+    /// The group, or the name of the event.
+    pub name: Box<str>,
+    /// How many bytes it carries.
+    pub bytes: usize,
+    /// Why it is not passed on.
+    pub refused: Option<String>,
+}
+
+impl Data {
+    /// How many bytes it has.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::Json(text) => text.len(),
+            Self::Binary(bytes) | Self::Protobuf(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 impl Content for Message {
     fn encode(&self, variant: Variant) -> Bytes {
         Subprotocol::of(variant).encode(self)

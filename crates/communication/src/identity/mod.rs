@@ -26,6 +26,7 @@ mod tests;
 
 use std::time::Duration;
 
+pub use rest::Granted;
 pub use scope::{Scope, Scopes};
 pub use service::{Caller, Ended, Ending, Identities, Issued};
 pub use store::resource_id;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::KeySlot;
-use axum::Json;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -14,6 +13,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, Request, StatusCode};
 use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
+use axum::{Extension, Json};
 use bytes::Bytes;
 use kernel::{Error, ErrorKind, Result, Timestamp};
 use serde::Deserialize;
@@ -51,6 +51,15 @@ pub(crate) fn router(service: Communication) -> Router {
         .with_state(service)
 }
 
+/// What was granted to whom, for the layers around these routes: an extension of the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The identity that was made or got a token.
+    pub identity: RawId,
+    /// What the token permits, such as `chat`; empty without one.
+    pub scopes: Vec<String>,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct CreateBody {
@@ -73,7 +82,8 @@ async fn create(State(service): State<Communication>, request: Request<Body>) ->
     if let Some(issued) = issued {
         answer["accessToken"] = issued_json(&issued);
     }
-    Ok((StatusCode::CREATED, Json(answer)).into_response())
+    let granted = Granted { identity: identity.id, scopes: names };
+    Ok((StatusCode::CREATED, Extension(granted), Json(answer)).into_response())
 }
 
 /// `GET /identities/{id}`
@@ -119,8 +129,10 @@ async fn issue(
         return Err(invalid(message).target("scopes").into());
     }
     let wanted = Wanted { scopes, lifetime: lifetime(order.expires_in_minutes)?, slot: call.slot };
-    let issued = service.identities().issue(&call.resource, &RawId::new(id), wanted).await?;
-    Ok(Json(issued_json(&issued)).into_response())
+    let identity = RawId::new(id);
+    let issued = service.identities().issue(&call.resource, &identity, wanted).await?;
+    let granted = Granted { identity, scopes: order.scopes };
+    Ok((Extension(granted), Json(issued_json(&issued))).into_response())
 }
 
 /// `POST /identities/{id}/:revokeAccessTokens`

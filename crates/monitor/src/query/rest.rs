@@ -34,9 +34,12 @@ impl Logs {
             .with_state(self.clone())
     }
 
-    /// Routes of the admin listener: `POST /logs/query` without a credential.
+    /// Routes of the admin listener, without a credential: `POST /logs/query`, `GET /logs/tables`.
     pub fn operator_router(&self) -> Router {
-        Router::new().route("/logs/query", post(operator)).with_state(self.clone())
+        Router::new()
+            .route("/logs/query", post(operator))
+            .route("/logs/tables", get(operator_tables))
+            .with_state(self.clone())
     }
 
     /// The caller may query.
@@ -198,6 +201,14 @@ async fn metadata(
     let (parts, _) = request.into_parts();
     logs.admit(&parts)?;
     logs.check_workspace(&id)?;
+    Ok(ok(&described(&logs)))
+}
+
+async fn operator_tables(State(logs): State<Logs>) -> Response {
+    ok(&described(&logs))
+}
+
+fn described(logs: &Logs) -> Json {
     let tables: Vec<Json> = TABLES
         .iter()
         .map(|table| {
@@ -212,5 +223,5 @@ async fn metadata(
     let workspace = logs.0.store.workspace();
     let workspaces = json!([{ "id": workspace, "name": "local", "region": "local",
         "resourceId": "" }]);
-    Ok(ok(&json!({ "tables": tables, "workspaces": workspaces })))
+    json!({ "tables": tables, "workspaces": workspaces })
 }

@@ -5,7 +5,7 @@
 //! - [`Writer`]: the one task that brings appended rows into the store, and forgets old ones
 //! - [`Store`]: the rows on disk; queries read it
 //!
-//! Invariants: appending costs a lock and a push; a full queue drops its oldest rows, which is counted
+//! Invariants: appending costs a lock and a push; what a flood or a slow store makes us drop is counted
 //! and told; rows are on disk before a query that starts later reads them, unless the store is behind.
 
 mod queue;
@@ -17,7 +17,7 @@ mod store;
 mod tests;
 mod writer;
 
-pub use queue::LogTables;
+pub use queue::{Intake, LogTables, Tally};
 pub use schema::{Schema, TableRow};
 pub use store::{MIGRATIONS, Store};
 pub use writer::{Retention, Writer};

@@ -85,28 +85,33 @@ tables! {
         platform_type "PlatformType" String,
     }
 
-    /// Chat messages that reached somebody, one row a message and receiver.
+    /// Chat messages that somebody was told of: one row for each client of a participant that
+    /// answered, and one for each push to a device.
     ///
     /// No service documents a table of this name, though users look for it; its columns are ours. They
     /// are those of `ACSChatIncomingOperations` as far as both have them, so that the tables join on
-    /// `CorrelationId` or `ChatMessageId`.
+    /// `ChatThreadId` and `ChatMessageId`.
     ACSChatMessageReceivedEvents {
-        /// `ChatMessageReceived`, `ChatMessageEdited` or `ChatMessageDeleted`.
+        /// `ChatMessageReceived`, `ChatMessageEdited`, `ChatMessageDeleted`; of a push
+        /// `PushNotification`.
         operation_name "OperationName" String,
-        /// That of the request that sent the message.
+        /// Names the change that was told, the same for all whom it was told to.
         correlation_id "CorrelationId" String,
         chat_thread_id "ChatThreadId" String,
         chat_message_id "ChatMessageId" Long,
-        /// `text`, `html`, …
-        message_type "MessageType" String,
         sender_user_id "SenderUserId" String,
         recipient_user_id "RecipientUserId" String,
-        /// What it came by: `RealTime`, `Push` or `EventGrid`.
+        /// The chat client as it names itself, or the id of a registered device.
+        device_id "DeviceId" String,
+        /// How it was told: `WebSocket`, `LongPolling` or `Push`.
         channel "Channel" String,
         /// `Succeeded` or `Failed`.
         result_type "ResultType" String,
+        /// What the client answered: `200` it took it, `404` nothing in it did. Of a push, what became
+        /// of it.
+        result_signature "ResultSignature" String,
         result_description "ResultDescription" String,
-        /// From the request to the receiver.
+        /// From the change to the answer.
         duration_ms "DurationMs" Int,
         level "Level" String,
     }

@@ -153,7 +153,7 @@ async fn pages_join_without_gap_or_repetition(db: TestDb) {
 
 async fn the_writer_settles_what_was_appended(db: TestDb) {
     let store = store(&db).await;
-    let tables = LogTables::default();
+    let tables = LogTables::new(Intake { rows_per_second: 10_000, ..Intake::default() });
     let clock = Arc::new(Fixed(Timestamp::from_secs(10)));
     let retention = Retention { age: Duration::from_secs(5), bytes: u64::MAX };
     store.append(&[record(connected(1, "old"))]).await.unwrap();
@@ -179,7 +179,7 @@ async fn the_writer_settles_what_was_appended(db: TestDb) {
 
 #[test]
 fn a_full_queue_drops_its_oldest_rows_and_counts_them() {
-    let tables = LogTables::with_capacity(2);
+    let tables = LogTables::new(Intake { capacity: 2, ..Intake::default() });
     for at in 0..5 {
         tables.append(connected(at, "c"));
     }
@@ -187,4 +187,29 @@ fn a_full_queue_drops_its_oldest_rows_and_counts_them() {
     assert_eq!((rows[0].time, upto, dropped), (Timestamp::from_secs(3), 4, 3));
     let (rows, upto, dropped) = tables.take(10);
     assert_eq!((rows.len(), upto, dropped), (1, 5, 0));
+}
+
+#[test]
+fn a_flood_in_one_table_hides_nothing_in_another() {
+    let tables = LogTables::new(Intake { rows_per_second: 2, ..Intake::default() });
+    let now = Timestamp::from_secs(100);
+    for _ in 0..5 {
+        tables.append(connected(100, "c"));
+    }
+    assert!(!tables.has_room::<WebPubSubConnectivity>(now));
+    assert!(tables.has_room::<AegDeliveryFailureLogs>(now));
+    tables.append(connected(99, "late rows count into the second that is counted"));
+    tables.append(connected(101, "the next second has room"));
+    assert!(tables.has_room::<WebPubSubConnectivity>(Timestamp::from_secs(101)));
+    let tallies = tables.tallies();
+    let (_, tally) = tallies.iter().find(|(name, _)| *name == "WebPubSubConnectivity").unwrap();
+    assert_eq!(*tally, Tally { taken: 3, too_many: 4, too_slow: 0 });
+}
+
+#[test]
+fn tables_that_are_switched_off_take_nothing_and_count_nothing() {
+    let tables = LogTables::new(Intake { rows_per_second: 0, ..Intake::default() });
+    tables.append(connected(100, "c"));
+    assert!(!tables.has_room::<WebPubSubConnectivity>(Timestamp::from_secs(100)));
+    assert!(tables.tallies().iter().all(|(_, tally)| *tally == Tally::default()));
 }

@@ -12,6 +12,9 @@ use super::store::Store;
 
 /// Rows that are written in one transaction.
 const BATCH: usize = 500;
+/// How long rows wait for others, so that a quiet server does not write for each: a second is not
+/// much for a log, and whoever asks for rows does not wait for it.
+const GATHERING: Duration = Duration::from_secs(1);
 /// How long a failing store is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How often old rows are looked for.
@@ -20,7 +23,7 @@ const TIDY_INTERVAL: Duration = Duration::from_mins(5);
 const LAST_TRIES: usize = 3;
 
 /// How long rows are kept; whichever limit is reached first counts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// The greatest age.
     pub age: Duration,
@@ -60,11 +63,22 @@ impl Writer {
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = self.tables.arrival() => self.drain(&stop).await,
+                () = self.tables.arrival() => {
+                    self.gather(&stop).await;
+                    self.drain(&stop).await;
+                }
                 _ = tidy.tick() => self.tidy().await,
             }
         }
         self.drain(&stop).await;
+    }
+
+    async fn gather(&self, stop: &CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.tables.hurry() => {}
+            () = tokio::time::sleep(GATHERING) => {}
+        }
     }
 
     /// Writes all that waits.

@@ -9,6 +9,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["dev", "serve"]),
     ("Connect", &["connection-string", "keys", "trust"]),
     ("Try", &["connect", "publish", "events", "push", "fake-push"]),
+    ("Understand", &["logs"]),
     ("Configure", &["config"]),
 ];
 
@@ -74,6 +75,8 @@ Examples:
       watch what is published and what becomes of it
   tidings events redrive --subscription orders
       try again what could not be delivered
+  tidings logs query \"ACSChatIncomingOperations | where ResultSignature == '403' | take 10\"
+      the latest chat requests that were forbidden, with the reason
   tidings dev --print-config > tidings.toml
       begin a configuration; then edit it, and:
   tidings config check tidings.toml && tidings serve --config tidings.toml

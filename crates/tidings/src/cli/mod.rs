@@ -5,6 +5,7 @@
 
 mod client;
 mod events;
+mod logs;
 mod manual;
 mod push;
 
@@ -20,6 +21,7 @@ use crate::{logging, run, terminal, trust};
 
 use client::{Connect, Publish};
 use events::Events;
+use logs::Logs;
 use push::{FakePush, Push};
 
 /// The whole road of a notification in one program.
@@ -55,6 +57,9 @@ enum Command {
     Push(Push),
     /// Run fakes of the push services of Apple, Google and browsers alone
     FakePush(FakePush),
+    /// Ask what happened: requests, connections, messages, failures
+    #[command(subcommand)]
+    Logs(Logs),
     /// Check a configuration file, or explain what can be set
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -217,6 +222,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Events(wanted) => wanted.run(),
         Command::Push(wanted) => wanted.run(),
         Command::FakePush(wanted) => wanted.run(),
+        Command::Logs(wanted) => wanted.run(),
         Command::Config(ConfigCommand::Check { file }) => check_config(&file),
         Command::Config(ConfigCommand::Explain { key }) => {
             let text = config::explain(key.as_deref()).map_err(anyhow::Error::msg)?;

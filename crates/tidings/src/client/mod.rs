@@ -11,6 +11,7 @@
 //! | [`socket`] | a WebSocket to the server |
 //! | [`publish`] | one REST call |
 //! | [`events`] | topics, and how their deliveries fare |
+//! | [`logs`] | the log tables |
 //! | [`admin`] | calls to the admin listener |
 //!
 //! Standard output has messages only, one on each line; everything else goes to standard error.
@@ -22,6 +23,7 @@ pub mod events;
 pub mod frames;
 pub mod handshake;
 pub mod lines;
+pub mod logs;
 pub mod print;
 pub mod publish;
 pub mod push;

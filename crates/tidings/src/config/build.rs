@@ -4,13 +4,15 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use monitor::table::Retention;
+
 use super::Context;
 use super::certificate;
 use super::file::Table;
 use super::layers::Settings;
 use super::model::{
-    Communication, Config, Data, Durability, Gateway, Log, LogFormat, LogLevel, Mode, Outbound,
-    Server, Tls, Upstream,
+    Communication, Config, Data, Durability, Gateway, Log, LogFormat, LogLevel, Mode, Monitor,
+    Outbound, Server, Tls, Upstream,
 };
 use super::outside::Outside;
 use super::problem::{Place, Problem};
@@ -54,6 +56,7 @@ impl<'a> Builder<'a> {
             resources: self.resources(&resources, seconds(settings, "gateway.keep_alive_seconds")),
             event_grid: self.event_grid(settings, &others, &resources),
             notification_hubs: self.notification_hubs(settings, &others),
+            monitor: monitor(settings),
         }
     }
 
@@ -266,6 +269,18 @@ fn gateway(settings: &Settings) -> Gateway {
         outbound_queue_bytes: size("gateway.outbound_queue_bytes"),
         outbound_queue_messages: size("gateway.outbound_queue_messages"),
         keep_alive: seconds(settings, "gateway.keep_alive_seconds"),
+    }
+}
+
+fn monitor(settings: &Settings) -> Monitor {
+    let rows = settings.integer("monitor.rows_per_second");
+    Monitor {
+        log_tables: settings.boolean("monitor.log_tables"),
+        retention: Retention {
+            age: Duration::from_hours(24 * settings.integer("monitor.keep_days")),
+            bytes: settings.integer("monitor.keep_megabytes") * 1_000_000,
+        },
+        rows_per_second: u32::try_from(rows).unwrap_or(u32::MAX),
     }
 }
 

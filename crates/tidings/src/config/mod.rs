@@ -46,7 +46,7 @@ pub use layers::Flag;
 pub use model::{
     Communication, Config, DEVELOPMENT_PRIMARY_KEY, DEVELOPMENT_RESOURCE,
     DEVELOPMENT_SECONDARY_KEY, Data, Database, Durability, EventGrid, EventHandler, EventSource,
-    EventSubscription, Factor, Gateway, Hub, KeySource, Log, LogFormat, LogLevel, Mode,
+    EventSubscription, Factor, Gateway, Hub, KeySource, Log, LogFormat, LogLevel, Mode, Monitor,
     NotificationHub, NotificationHubs, Outbound, Resource, ResourceKind, Server, Tls, Topic,
     Upstream,
 };

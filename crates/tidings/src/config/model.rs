@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use edge::outbound::Cidr;
 use kernel::Secret;
+use monitor::table::Retention;
 use webpubsub::name::HubName;
 pub use webpubsub::upstream::EventHandler;
 
@@ -48,6 +49,8 @@ pub struct Config {
     pub event_grid: EventGrid,
     /// Push to devices.
     pub notification_hubs: NotificationHubs,
+    /// The log tables.
+    pub monitor: Monitor,
 }
 
 /// `[server]`
@@ -244,6 +247,17 @@ pub struct NotificationHub {
     pub name: String,
     /// Credentials for push services, as JSON.
     pub credentials: Option<Secret>,
+}
+
+/// `[monitor]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Monitor {
+    /// Whether the log tables are written.
+    pub log_tables: bool,
+    /// How long rows are kept.
+    pub retention: Retention,
+    /// Rows that each table takes in a second; at least one.
+    pub rows_per_second: u32,
 }
 
 /// `[eventgrid]`

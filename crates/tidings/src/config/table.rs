@@ -8,6 +8,7 @@
 
 mod event_grid;
 mod keys;
+mod monitor;
 mod notification_hubs;
 
 use super::model::Mode;

@@ -62,6 +62,8 @@ pub struct Parts {
     pub outbound: Outbound,
     /// Where events reach browsers, and whose clients raise events.
     pub web_pubsub: WebPubSub,
+    /// What is told of failed deliveries and of clients.
+    pub monitor: crate::monitor::Wired,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Background work.
@@ -74,9 +76,9 @@ impl Wired {
     /// # Errors
     /// When the store fails, or its secrets cannot be read.
     pub async fn new(config: &Config, listening: Listening, parts: Parts) -> anyhow::Result<Self> {
-        let Parts { store, outbound, web_pubsub, clock, tasks } = parts;
+        let Parts { store, outbound, web_pubsub, monitor, clock, tasks } = parts;
         let watch = Watch::new(Arc::clone(&clock));
-        let observer = Arc::clone(&watch);
+        let observer = monitor.deliveries(Arc::<Watch>::clone(&watch));
         let node = Arc::new(Node::claim(&config.data.folder)?);
         let settings = delivery_settings(config, &node);
         let deliveries =
@@ -101,11 +103,8 @@ impl Wired {
         let service = EventGrid::open(foundations, settings, configured(config)?).await;
         let service =
             service.map_err(|error| explained(&error)).context("Event Grid cannot start")?;
-        web_pubsub.observe(Arc::new(clients::Clients::new(
-            &config.resources,
-            service.clone(),
-            clock,
-        )));
+        let clients = clients::Clients::new(&config.resources, service.clone(), clock);
+        web_pubsub.observe(monitor.connections(Arc::new(clients)));
         Ok(Self { service, deliveries, node })
     }
 
@@ -165,7 +164,10 @@ pub fn communication_id(name: &str) -> anyhow::Result<ResourceId> {
 }
 
 /// The id of a Web PubSub resource, as it stands in the events about its clients.
-fn web_pubsub_id(name: &str) -> anyhow::Result<ResourceId> {
+///
+/// # Errors
+/// When the name cannot be part of an id, which no name of a configuration is.
+pub fn web_pubsub_id(name: &str) -> anyhow::Result<ResourceId> {
     let id = format!("{GROUP}/providers/Microsoft.SignalRService/WebPubSub/{name}");
     Ok(ResourceId::parse(&id)?)
 }

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use gateway::{Effect, Raised};
+use kernel::Timestamp;
 
-use crate::message::Data;
+use crate::message::{Data, Sent};
 use crate::metadata::Metadata;
 
 /// Unanswered events above which nothing more is read from the client, and below which it is again.
@@ -44,20 +45,24 @@ pub enum Reply {
     Silence,
 }
 
-/// Is told when a client comes and goes, besides the event handlers. Must neither block nor take
+/// Is told when a client comes and goes, and what it sends, besides the event handlers. Must neither block nor take
 /// long.
 pub trait Presence: Send + Sync {
     /// The client has connected.
     fn came(&self);
     /// The client is gone for good.
     fn went(&self, reason: &str);
+    /// Whether it wants to know of a message that the client sends now. Asked for each.
+    fn follows(&self, now: Timestamp) -> bool;
+    /// The client has sent a message.
+    fn sent(&self, sent: &Sent);
 }
 
 /// The events of one connection, as its session raises them.
 pub struct EventSource {
     /// `None` where nobody listens to the hub's events.
     sink: Option<Arc<dyn EventSink>>,
-    /// `None` where nobody wants to know who comes and goes.
+    /// `None` where nobody wants to know of clients.
     presence: Option<Arc<dyn Presence>>,
     unanswered: usize,
     paused: bool,
@@ -85,6 +90,26 @@ impl EventSource {
     pub(super) fn ended(&self, reason: &str, effects: &mut Vec<Effect>) {
         self.push(What::Disconnected(reason.into()), effects);
         self.sight(Some(reason), effects);
+    }
+
+    /// The client has sent a message; told to whoever wants to know.
+    pub(super) fn sent(
+        &self,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+        sent: impl FnOnce() -> Sent,
+    ) {
+        if let Some(presence) = self.presence.as_ref().filter(|it| it.follows(now)) {
+            let (presence, sent) = (Arc::clone(presence), sent());
+            effects.push(Effect::Raise(Box::new(Sending { presence, sent })));
+        }
+    }
+
+    /// An event as those are told of it who want to know.
+    pub(super) fn sent_event(&self, name: &str, bytes: usize) -> Sent {
+        let nobody = || "no event handler takes the events of this hub".to_owned();
+        let refused = self.sink.is_none().then(nobody);
+        Sent { to_group: false, name: name.into(), bytes, refused }
     }
 
     /// Raises a client's event; `false` when nobody listens. Reading pauses when many wait.
@@ -171,6 +196,23 @@ impl fmt::Debug for Sighting {
     }
 }
 
+struct Sending {
+    presence: Arc<dyn Presence>,
+    sent: Sent,
+}
+
+impl Raised for Sending {
+    fn raise(self: Box<Self>) {
+        self.presence.sent(&self.sent);
+    }
+}
+
+impl fmt::Debug for Sending {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Sending")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -188,6 +230,14 @@ mod tests {
         fn went(&self, reason: &str) {
             self.0.lock().unwrap().push(reason.to_owned());
         }
+
+        fn follows(&self, now: Timestamp) -> bool {
+            now > Timestamp::default()
+        }
+
+        fn sent(&self, sent: &Sent) {
+            self.0.lock().unwrap().push(format!("{} {}", sent.name, sent.bytes));
+        }
     }
 
     #[test]
@@ -203,12 +253,15 @@ mod tests {
             metadata: Metadata::default(),
             reply: Reply::Silence,
         };
+        let sent = || Sent { to_group: false, name: "order".into(), bytes: 1, refused: None };
+        events.sent(Timestamp::default(), &mut effects, || panic!("nobody follows now"));
+        events.sent(Timestamp::from_secs(1), &mut effects, sent);
         assert!(!events.raise(event, &mut effects), "nobody listens to the client's events");
         events.ended("bye", &mut effects);
         for effect in effects {
             let Effect::Raise(raised) = effect else { panic!("only raised things") };
             raised.raise();
         }
-        assert_eq!(*log.0.lock().unwrap(), ["came", "bye"]);
+        assert_eq!(*log.0.lock().unwrap(), ["came", "order 1", "bye"]);
     }
 }

@@ -11,7 +11,7 @@ use kernel::Timestamp;
 use super::acks::AckHistory;
 use super::events::{EventSource, Reply, UserEvent};
 use super::{Instruction, pass_on, publish_to_group};
-use crate::message::{Message, Source};
+use crate::message::{Message, Sent, Source};
 use crate::protocol::{ClientMessage, Envelope};
 use crate::role::{Permissions, Scope};
 use crate::upstream::UserOutcome;
@@ -90,7 +90,14 @@ impl PubSubSession {
                 metadata,
             }) => {
                 self.once(ack_id, turn, |it, turn| {
-                    permit(&it.permissions.send_to_group, "send to", &group)?;
+                    let permitted = permit(&it.permissions.send_to_group, "send to", &group);
+                    it.events.sent(turn.now, turn.effects, || Sent {
+                        to_group: true,
+                        name: (&*group).into(),
+                        bytes: data.len(),
+                        refused: permitted.as_ref().err().map(|(_, why)| why.clone()),
+                    });
+                    permitted?;
                     let source = it.group_source(&group);
                     let message = Message { source, data, metadata };
                     let expires = expiry(turn.now, ttl_seconds);
@@ -99,7 +106,7 @@ impl PubSubSession {
                 });
             }
             Ok(ClientMessage::Event { event, ack_id, data, metadata }) => {
-                let Turn { effects, .. } = turn;
+                let Turn { now, effects } = turn;
                 if ack_id.is_some_and(|id| self.pending_acks.contains(&id)) {
                     // Sent again while the handler works on it: one answer is on its way.
                     return;
@@ -110,6 +117,7 @@ impl PubSubSession {
                     return effects.push(self.ack(ack_id, &Err(duplicate(ack_id))));
                 }
                 let reply = Reply::Ack(ack_id);
+                self.events.sent(now, effects, || self.events.sent_event(&event, data.len()));
                 let event = UserEvent { name: event.into(), data, metadata, reply };
                 if self.events.raise(event, effects) {
                     self.pending_acks.extend(ack_id);

@@ -9,7 +9,7 @@ use kernel::Timestamp;
 
 use super::events::{EventSource, Reply, UserEvent};
 use super::{Instruction, pass_on, publish_to_group};
-use crate::message::{Data, Message, Source};
+use crate::message::{Data, Message, Sent, Source};
 use crate::metadata::Metadata;
 use crate::role::Permissions;
 use crate::upstream::UserOutcome;
@@ -52,13 +52,20 @@ impl SimpleSession {
         Self { id, user, permissions, mode, events }
     }
 
-    fn receive(&mut self, data: Data, effects: &mut Vec<Effect>) {
+    fn receive(&mut self, now: Timestamp, data: Data, effects: &mut Vec<Effect>) {
         let metadata = Metadata::default();
         match &self.mode {
             SimpleMode::SendToGroup { group, no_echo } => {
-                if !self.permissions.send_to_group.covers(group) {
-                    // There is no ack to say it with, and silence would hide the mistake.
-                    let reason = "The client does not have permission to send to the group.";
+                let permitted = self.permissions.send_to_group.covers(group);
+                // There is no ack to say it with, and silence would hide the mistake.
+                let reason = "The client does not have permission to send to the group.";
+                self.events.sent(now, effects, || Sent {
+                    to_group: true,
+                    name: group.clone(),
+                    bytes: data.len(),
+                    refused: (!permitted).then(|| reason.to_owned()),
+                });
+                if !permitted {
                     return effects.push(Effect::Close(Close::new(1008, reason)));
                 }
                 let user = self.user.as_deref().map(Into::into);
@@ -67,6 +74,7 @@ impl SimpleSession {
                 effects.push(publish_to_group(group, message, None, !no_echo));
             }
             SimpleMode::SendEvent => {
+                self.events.sent(now, effects, || self.events.sent_event(EVENT, data.len()));
                 let event = UserEvent { name: EVENT.into(), data, metadata, reply: Reply::Silence };
                 if !self.events.raise(event, effects) {
                     // By the protocol an event that nobody takes ends a simple connection.
@@ -97,12 +105,12 @@ impl SimpleSession {
 }
 
 impl Session for SimpleSession {
-    fn step(&mut self, _now: Timestamp, input: Input<'_>, effects: &mut Vec<Effect>) {
+    fn step(&mut self, now: Timestamp, input: Input<'_>, effects: &mut Vec<Effect>) {
         match input {
             Input::Opened => self.events.opened(effects),
-            Input::Text(text) => self.receive(Data::Text(text.into()), effects),
+            Input::Text(text) => self.receive(now, Data::Text(text.into()), effects),
             Input::Binary(bytes) => {
-                self.receive(Data::Binary(Bytes::copy_from_slice(bytes)), effects);
+                self.receive(now, Data::Binary(Bytes::copy_from_slice(bytes)), effects);
             }
             Input::Ended(reason) => self.events.ended(reason, effects),
             // Nothing but data is ever sent to a simple client.

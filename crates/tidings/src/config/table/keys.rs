@@ -4,7 +4,7 @@ use super::{
     EVENT_GRID, EVENT_HANDLER, EVENT_SUBSCRIPTION, HUB, Key, Kind, Literal, Modes,
     NOTIFICATION_HUB, NOTIFICATION_HUBS, Preset, RESOURCE, TOPIC,
 };
-use super::{event_grid, notification_hubs};
+use super::{event_grid, monitor, notification_hubs};
 
 /// The sections in the order in which they are printed, with a sentence each.
 pub(in super::super) const SECTIONS: &[(&str, &str)] = &[
@@ -17,6 +17,10 @@ pub(in super::super) const SECTIONS: &[(&str, &str)] = &[
     (EVENT_GRID, "Events to webhooks and browsers: limits, retries, dead letters."),
     (NOTIFICATION_HUBS, "Push to devices: limits and the namespace."),
     ("communication", "The Communication Services: identities and chat."),
+    (
+        "monitor",
+        "The log tables: what is kept of requests, connections and failures, and how long.",
+    ),
     ("log", "What is written to standard error."),
     (RESOURCE, "One table for each resource. `tidings dev` has one of each kind, named local."),
     (HUB, "Below a webpubsub resource, one table for each hub with settings of its own."),
@@ -61,8 +65,9 @@ const MIB: u64 = 1024 * 1024;
 
 /// Every key, in the order in which it is printed.
 pub(in super::super) const KEYS: &[Key] = &{
-    const PARTS: [&[Key]; 3] = [GENERAL, event_grid::KEYS, notification_hubs::KEYS];
-    let mut keys = [GENERAL[0]; PARTS[0].len() + PARTS[1].len() + PARTS[2].len()];
+    const PARTS: [&[Key]; 4] = [GENERAL, event_grid::KEYS, notification_hubs::KEYS, monitor::KEYS];
+    const COUNT: usize = PARTS[0].len() + PARTS[1].len() + PARTS[2].len() + PARTS[3].len();
+    let mut keys = [GENERAL[0]; COUNT];
     let (mut part, mut at, mut next) = (0, 0, 0);
     while next < keys.len() {
         if at == PARTS[part].len() {

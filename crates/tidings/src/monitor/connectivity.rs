@@ -1,0 +1,90 @@
+//! Clients that come and go, as rows of `WebPubSubConnectivity`, and what they publish, as rows of
+//! `WebPubSubMessaging`.
+
+use std::sync::Arc;
+
+use ::monitor::table::LogTables;
+use ::monitor::table::rows::{WebPubSubConnectivity, WebPubSubMessaging};
+use kernel::{Clock, Timestamp};
+use webpubsub::message::Sent;
+use webpubsub::{ConnectionObserver, Observed};
+
+use super::call::LOCATION;
+use crate::event_grid::web_pubsub_id;
+
+/// Writes rows, then tells the next one.
+pub(super) struct Connectivity {
+    pub tables: LogTables,
+    pub clock: Arc<dyn Clock>,
+    pub next: Arc<dyn ConnectionObserver>,
+}
+
+impl ConnectionObserver for Connectivity {
+    fn wants(&self, _: &str) -> bool {
+        true
+    }
+
+    fn wants_messages(&self, now: Timestamp) -> bool {
+        self.tables.has_room::<WebPubSubMessaging>(now)
+    }
+
+    fn observe(&self, seen: &Observed<'_>) {
+        let (operation, level) = operation(seen.gone);
+        let message = match seen.gone {
+            None => format!("A client has connected to the hub {}.", seen.hub),
+            Some("") => format!("A client of the hub {} has gone.", seen.hub),
+            Some(reason) => format!("A client of the hub {} has gone: {reason}", seen.hub),
+        };
+        self.tables.append(WebPubSubConnectivity {
+            time: self.clock.now(),
+            resource: resource(seen.resource),
+            connection_id: seen.connection.to_owned(),
+            level: level.to_owned(),
+            location: LOCATION.to_owned(),
+            message,
+            operation_name: operation.to_owned(),
+            user_id: seen.user.unwrap_or_default().to_owned(),
+            ..WebPubSubConnectivity::default()
+        });
+        if self.next.wants(seen.resource) {
+            self.next.observe(seen);
+        }
+    }
+
+    fn observe_message(&self, seen: &Observed<'_>, sent: &Sent) {
+        let (operation, to) = match sent.to_group {
+            true => ("SendToGroup", "the group"),
+            false => ("SendEvent", "the event handler as the event"),
+        };
+        let bytes = sent.bytes;
+        let what = format!("{bytes} bytes to {to} {} of the hub {}", sent.name, seen.hub);
+        let (level, message) = match &sent.refused {
+            None => ("Informational", format!("A client has sent {what}.")),
+            Some(why) => ("Warning", format!("A client may not send {what}: {why}")),
+        };
+        self.tables.append(WebPubSubMessaging {
+            time: self.clock.now(),
+            resource: resource(seen.resource),
+            connection_id: seen.connection.to_owned(),
+            level: level.to_owned(),
+            location: LOCATION.to_owned(),
+            message,
+            operation_name: operation.to_owned(),
+            user_id: seen.user.unwrap_or_default().to_owned(),
+            ..WebPubSubMessaging::default()
+        });
+    }
+}
+
+fn resource(name: &str) -> String {
+    web_pubsub_id(name).map(|id| id.to_string()).unwrap_or_default()
+}
+
+/// The operation and level of a client's coming or going. One that says goodbye, or whose application
+/// ends it, has ended as expected.
+fn operation(gone: Option<&str>) -> (&'static str, &'static str) {
+    match gone {
+        None => ("ConnectionStarted", "Informational"),
+        Some(_) => ("ConnectionEnded", "Informational"),
+    }
+}

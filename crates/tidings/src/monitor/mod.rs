@@ -1,0 +1,117 @@
+//! The log tables, fed from the services by their observers and by a layer around their routes.
+//!
+//! - [`Wired`]: tables, their writer, and the Logs query API over them
+//! - `connectivity`: clients that come and go, and what they publish
+//! - `deliveries`: events that were not delivered
+//! - `operations`: which operation a request is; `call`: what is known of a request; `claims`: what
+//!   its token says; `requests`: the layer that makes rows of them
+//! - `counters`: how many rows were taken and dropped
+//!
+//! Invariants: nobody waits for a row; no row has a key, a token, a query string or a payload.
+
+mod bearer;
+mod call;
+
+mod claims;
+mod connectivity;
+mod counters;
+mod deliveries;
+mod operations;
+mod requests;
+mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::management::Authority;
+use ::monitor::query::{Logs, Settings};
+use ::monitor::table::{Intake, LogTables, Store, Writer};
+use anyhow::Context as _;
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use delivery::Observer;
+use edge::Tasks;
+use kernel::Clock;
+use prometheus_client::registry::Registry;
+use storage::Db;
+use webpubsub::ConnectionObserver;
+
+use crate::config::{self, Config};
+use crate::key_store::KeyStore;
+
+/// The id of the one workspace. It is no secret, and the same everywhere, so that it can be written
+/// into the configuration of applications.
+pub const WORKSPACE: &str = "10ca1000-0000-4000-8000-000000000001";
+
+/// The monitor, ready to be fed and asked.
+#[derive(Clone)]
+pub struct Wired {
+    /// The Logs query API.
+    pub logs: Logs,
+    tables: LogTables,
+    clock: Arc<dyn Clock>,
+    /// The writer: it ends after everything that makes rows.
+    tasks: Tasks,
+    db: Db,
+}
+
+impl Wired {
+    /// Opens the tables and starts their writer. Queries are let in by `authority`, like management
+    /// calls.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn new(
+        config: &Config,
+        keys: &KeyStore,
+        authority: Authority,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
+        let config::Monitor { log_tables, retention, rows_per_second } = config.monitor;
+        let db = store::database(&config.data, keys)?;
+        let store = Store::open(db.clone(), WORKSPACE).await;
+        let store = store.context("the log tables cannot be opened")?;
+        let rows_per_second = if log_tables { rows_per_second } else { 0 };
+        let tables = LogTables::new(Intake { rows_per_second, ..Intake::default() });
+        let writer = Writer::new(tables.clone(), store.clone(), retention, Arc::clone(&clock));
+        let tasks = Tasks::new();
+        tasks.spawn("log tables", writer.run(tasks.token().clone()));
+        let bearer = Arc::new(bearer::AsManagement(authority));
+        let settings = Settings::default();
+        let logs = Logs::new(store, tables.clone(), bearer, Arc::clone(&clock), settings);
+        Ok(Self { logs, tables, clock, tasks, db })
+    }
+
+    /// Tells the tables of clients, and `next` as before.
+    pub fn connections(&self, next: Arc<dyn ConnectionObserver>) -> Arc<dyn ConnectionObserver> {
+        let (tables, clock) = (self.tables.clone(), Arc::clone(&self.clock));
+        Arc::new(connectivity::Connectivity { tables, clock, next })
+    }
+
+    /// Tells the tables of failed deliveries, and `next` as before.
+    pub fn deliveries(&self, next: Arc<dyn Observer>) -> Arc<dyn Observer> {
+        let (tables, clock) = (self.tables.clone(), Arc::clone(&self.clock));
+        Arc::new(deliveries::Failures { tables, clock, next })
+    }
+
+    /// The routes, with every call of an operation told to the tables. `resources` are those of Web
+    /// PubSub.
+    pub fn watched(&self, router: Router, resources: webpubsub::Resources) -> Router {
+        let (tables, clock) = (self.tables.clone(), Arc::clone(&self.clock));
+        let state = requests::Watch { tables, clock, resources };
+        router.layer(from_fn_with_state(state, requests::watch))
+    }
+
+    /// Has rows counted in the metrics.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register_collector(Box::new(counters::Rows(self.tables.clone())));
+    }
+
+    /// Writes what is left and closes the store. After everything that makes rows has ended.
+    pub async fn close(&self, patience: Duration) {
+        if let Err(unfinished) = self.tasks.shutdown(patience).await {
+            tracing::warn!(%unfinished, "the last log rows are lost");
+        }
+        store::close(&self.db).await;
+    }
+}
