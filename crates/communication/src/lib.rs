@@ -12,6 +12,7 @@
 //! | [`Ports`] | what chat needs of others: telling who is connected, durable work |
 //! | `identifier` | raw ids and identifier objects |
 //! | `resource`, `service` | keys, hosts, and what the entrances share |
+//! | `standing` | who should have been told, and what is registered; for people |
 //!
 //! Invariants: nothing here knows another service; a change and the work it causes are one
 //! transaction; every refusal says what to do.
@@ -29,6 +30,7 @@ mod resource;
 mod rest;
 mod service;
 pub mod signaling;
+pub mod standing;
 mod store;
 #[cfg(test)]
 mod testing;

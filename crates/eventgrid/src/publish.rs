@@ -143,12 +143,14 @@ impl EventGrid {
         let (now, snapshot) = (self.now(), self.snapshot());
         let active: Vec<_> = snapshot.active(source, now).collect();
         let mut caused = Caused::default();
+        let mut passed_over = vec![(0, None); active.len()];
         for event in events {
             let subject = Subject::new(event);
             let mut payload = None;
             let mut receivers = Vec::new();
-            for entry in &active {
+            for (entry, passed) in active.iter().zip(&mut passed_over) {
                 if !entry.subscription.properties.filter.matches(&subject) {
+                    *passed = (passed.0 + 1, Some(event));
                     continue;
                 }
                 let payload = payload.get_or_insert_with(|| event.store()).clone();
@@ -157,6 +159,11 @@ impl EventGrid {
                 caused.deliveries.push(delivery);
             }
             caused.sightings.extend(self.watch().sighting(event, &receivers));
+        }
+        for (entry, passed) in active.iter().zip(passed_over) {
+            if let (count, Some(event)) = passed {
+                self.watch().passed_over(&entry.key, count, event);
+            }
         }
         caused
     }

@@ -47,6 +47,10 @@ pub struct Health {
     pub last_attempt: Option<Timestamp>,
     /// Until when the destination is left alone, if it is.
     pub probation_until: Option<Timestamp>,
+    /// Events that its filter has passed over.
+    pub filtered: u64,
+    /// The last of them: its type and subject, and when.
+    pub last_filtered: Option<(String, Timestamp)>,
 }
 
 impl Health {
@@ -59,6 +63,11 @@ impl Health {
             "lastOutcome": self.last_outcome,
             "lastAttempt": self.last_attempt.map(calendar::rfc3339),
             "probationUntil": self.probation_until.map(calendar::rfc3339),
+            "filtered": self.filtered,
+            "lastFiltered": self.last_filtered.as_ref().map(|(event, at)| json!({
+                "event": event,
+                "at": calendar::rfc3339(*at),
+            })),
         })
     }
 
@@ -86,6 +95,21 @@ impl Watch {
     /// How the event subscription with this key fares.
     pub(crate) fn health(&self, key: &str) -> Health {
         self.lock().get(key).cloned().unwrap_or_default()
+    }
+
+    /// Notes that a filter has passed over so many events, the last of which is `event`.
+    pub(crate) fn passed_over(&self, key: &str, count: u64, event: &Event) {
+        let now = self.clock.now();
+        let mut all = self.lock();
+        if !all.contains_key(key) {
+            all.insert(key.into(), Health::default());
+        }
+        if let Some(health) = all.get_mut(key) {
+            health.filtered += count;
+            let subject = event.subject().map(|it| format!(" of {it}")).unwrap_or_default();
+            let event = format!("{}{subject}", event.event_type());
+            health.last_filtered = Some((event, now));
+        }
     }
 
     /// Forgets an event subscription.

@@ -14,7 +14,7 @@
 //! | [`pns_credentials`], `route`, `registry` | credentials of hubs, the ways to devices, all hubs at one moment |
 //! | [`control`] | namespaces, hubs, policies and credentials, for management and configuration |
 //! | [`metrics`] | what is counted of each hub |
-//! | `operator` | what people see |
+//! | `operator`, `trial` | what people see, and try |
 //! | `service`, `settings` | what every entrance shares; what the program decides |
 //!
 //! Invariants: whatever a stranger sends is a value or a refusal, never a panic; no key or handle is
@@ -46,6 +46,7 @@ mod rest;
 mod route;
 mod service;
 mod settings;
+mod trial;
 #[cfg(test)]
 mod tests;
 mod xml;
@@ -54,3 +55,4 @@ pub use handle::{BrowserKeys, Handle, lookup_candidates};
 pub use platform::Platform;
 pub use service::{Foundations, NotificationHubs};
 pub use settings::Settings;
+pub use trial::Trial;

@@ -104,6 +104,11 @@ impl WebPubSub {
         }))
     }
 
+    /// The event handlers whose last event failed.
+    pub fn failing_handlers(&self) -> Vec<crate::upstream::Failing> {
+        self.0.upstream.failing()
+    }
+
     /// Where the events of a connection go.
     pub(crate) fn upstream(&self) -> &Upstream {
         &self.0.upstream

@@ -222,6 +222,17 @@ impl Links {
         Ok(sent)
     }
 
+    /// Asks the hub of a resource, without a word to any device, whether it would carry pushes: what is
+    /// wrong with it now. `None` without a hub.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn check(&self, resource: &str) -> Result<Option<Vec<Fault>>> {
+        let Some(link) = self.get(resource).await? else { return Ok(None) };
+        let report = probe::ask(&self.0.hub, &*self.0.directory, &link).await;
+        Ok(Some(probe::findings(&report).0))
+    }
+
     /// How often each fault was found: code, stage, number.
     pub fn counters(&self) -> Vec<(&'static str, Stage, u64)> {
         self.0.counters.read()

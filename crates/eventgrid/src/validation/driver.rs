@@ -7,6 +7,7 @@ use std::time::Duration;
 use edge::outbound::Limits;
 use kernel::{Error, ErrorKind, Result};
 use uuid::Uuid;
+use wire::ResourceId;
 
 use super::{Answer, Conclusion, Handshake, Question, Step, deletion_notice};
 use crate::registry::SubscriptionEntry;
@@ -191,6 +192,43 @@ impl EventGrid {
                 }
             }
         }
+    }
+
+    /// Asks a webhook for its consent once more, for people who look for the reason why it gets
+    /// nothing: whether it consents, and what it said. Nothing changes by it. `None` for what is no
+    /// webhook.
+    ///
+    /// # Errors
+    /// `NotFound` without the event subscription.
+    pub async fn try_validation(
+        &self,
+        scope: &ResourceId,
+        name: &str,
+    ) -> Result<Option<(bool, String)>> {
+        let snapshot = self.snapshot();
+        let entry = snapshot.subscription(scope, name)?;
+        let Destination::WebHook(hook) = &entry.subscription.properties.destination else {
+            return Ok(None);
+        };
+        let code = Uuid::new_v4().to_string();
+        let base = self.settings().validation_base_url.trim_end_matches('/');
+        let question = Question {
+            source: &entry.source,
+            name: &entry.subscription.name,
+            schema: entry.subscription.properties.delivery_schema,
+            origin: &self.settings().origin,
+            code: &code,
+            // Whoever opens it learns that nothing waits for it.
+            validation_url: &format!("{base}/eventsubscriptions/check/validate?id={code}"),
+        };
+        Ok(Some(match self.ask(&question, hook).await {
+            Answer::Consent { .. } => (true, "it consents".to_owned()),
+            Answer::Silence => {
+                let said = "it answers well and says nothing, so somebody has to open the validation URL";
+                (false, said.to_owned())
+            }
+            Answer::Refusal(why) | Answer::Failure(why) => (false, why),
+        }))
     }
 
     async fn ask(&self, question: &Question<'_>, hook: &WebHook) -> Answer {

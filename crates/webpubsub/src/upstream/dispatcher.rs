@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 
 use super::context::ConnectionContext;
 use super::counters::Counters;
+use super::failing::{Failing, FailingHandlers};
 use super::hub::Handler;
 use super::queue::{Pending, Pushed, QueuedEvent, UserEvent};
 use super::request::{self, ConnectEvent, Event, Payload, Subject};
@@ -67,6 +68,7 @@ struct Inner {
     runtime: Handle,
     limits: UpstreamLimits,
     counters: Counters,
+    failing: FailingHandlers,
     verdicts: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<Verdict>>>>>,
 }
 
@@ -88,6 +90,7 @@ impl Upstream {
             runtime: Handle::current(),
             limits,
             counters: Counters::default(),
+            failing: FailingHandlers::default(),
             verdicts: Mutex::default(),
         }))
     }
@@ -95,6 +98,11 @@ impl Upstream {
     /// What was counted since the start.
     pub fn counters(&self) -> &Counters {
         &self.0.counters
+    }
+
+    /// The handlers whose last event failed.
+    pub fn failing(&self) -> Vec<Failing> {
+        self.0.failing.list()
     }
 
     /// Asks the handler whether a client may connect, and waits for its answer. Without a handler
@@ -356,6 +364,10 @@ impl Inner {
             End::Failed(_) => self.counters.failed.add(1),
         }
         let connection = &*context.connection_id;
+        if let End::Failed(reason) = end {
+            let now = self.clock.now();
+            self.failing.failed(hub, &url.to_string(), (event, reason), now);
+        }
         match (end, handler.note(matches!(end, End::Failed(_)))) {
             (End::Failed(reason), true) => {
                 tracing::warn!(hub, event, handler = %url, connection, reason, "an event handler fails");
@@ -364,6 +376,7 @@ impl Inner {
                 tracing::debug!(hub, event, handler = %url, connection, reason, "event not delivered");
             }
             (End::Taken | End::Refused, true) => {
+                self.failing.works(hub, &url.to_string());
                 tracing::info!(hub, handler = %url, "an event handler works again");
             }
             (End::Taken | End::Refused, false) => {}

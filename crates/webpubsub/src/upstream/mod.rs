@@ -8,6 +8,7 @@
 //! | [`validation`] | the handshake before the first event |
 //! | [`hub`], [`context`], `queue` | what is known of a hub and of a connection |
 //! | [`dispatcher`] | the only file that waits for anything |
+//! | `failing` | handlers that fail, for people |
 //!
 //! Invariants: the events of one connection reach handlers one after another, in the order they were
 //! raised; connections do not wait for one another; a handler gets no event before it has agreed to;
@@ -18,6 +19,7 @@ pub mod context;
 pub mod cookies;
 pub mod counters;
 pub mod dispatcher;
+mod failing;
 pub mod hub;
 mod queue;
 pub mod request;
@@ -32,6 +34,7 @@ mod tests;
 
 pub use context::{ConnectionContext, SigningKeys};
 pub use dispatcher::{Upstream, UpstreamLimits};
+pub use failing::Failing;
 pub use hub::HubHandlers;
 pub use queue::{Pending, QueuedEvent, Reply, UserEvent};
 pub use request::ConnectEvent;
