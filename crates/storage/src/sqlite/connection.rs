@@ -6,6 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::{Durability, Error, Result};
@@ -63,7 +64,7 @@ pub(super) fn open_reader(path: &Path, options: &Options) -> Result<Connection> 
     let open = || -> Result<Connection> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(options.busy_timeout)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        keep_statements(&connection)?;
         Ok(connection)
     };
     open().map_err(|e| cannot_open(path, &e))
@@ -100,7 +101,15 @@ fn set_up_writer(connection: &Connection, durability: Durability) -> Result<()> 
     connection.pragma_update(None, "foreign_keys", true)?;
     // This one answers with the value set.
     connection.pragma_update_and_check(None, "journal_size_limit", WAL_LIMIT_BYTES, |_| Ok(()))?;
+    keep_statements(connection)
+}
+
+/// Statements are prepared once. Without stable plans SQLite looks at the values of parameters while
+/// it plans, and prepares many statements anew whenever they are run (all with `LIMIT $1`, and those
+/// that use an index in part), which can cost more than running them.
+fn keep_statements(connection: &Connection) -> Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
 

@@ -374,3 +374,19 @@ fn processes_that_create_the_database_at_once_all_succeed() {
         });
     }
 }
+
+#[test]
+fn a_statement_is_prepared_once_whatever_its_parameters() {
+    const SQL: &str = "SELECT id FROM item WHERE n >= $1 LIMIT $2";
+    let folder = tempfile::tempdir().unwrap();
+    let (path, options) = (folder.path().join("test.db"), Options::default());
+    let writer = open_writer(&path, &options).unwrap();
+    writer.execute_batch(SCHEMA.sql).unwrap();
+    for connection in [&writer, &open_reader(&path, &options).unwrap()] {
+        for n in 0..4_i64 {
+            reader::run(connection, &Statement::new(SQL, vals![n, n + 1])).unwrap();
+        }
+        let prepared = connection.prepare_cached(SQL).unwrap();
+        assert_eq!(prepared.get_status(rusqlite::StatementStatus::RePrepare), 0);
+    }
+}
