@@ -18,8 +18,8 @@ use crate::tag::{Node, Plan, Tag, TagExpression};
 use crate::template::TemplateText;
 use crate::{BrowserKeys, Handle, Platform};
 
-/// Devices of a tag are counted to here; beyond, two tags are equally common.
-const COUNT_LIMIT: u64 = 200_000;
+/// Devices of a tag are counted to here; beyond, their number is estimated.
+const COUNT_LIMIT: i64 = 50_000;
 
 /// Keys that are looked up together.
 const KEYS_AT_A_TIME: usize = 256;
@@ -77,9 +77,9 @@ impl Store {
         before: Key,
     ) -> Result<Audience> {
         let plan = match &selection.tags {
-            None => Plan { drivers: None, filter: None },
+            None => Plan::everyone(),
             Some(expression) => {
-                let counts = self.count_devices(hub, expression).await?;
+                let counts = self.count_devices(hub, expression, before).await?;
                 Plan::new(expression, &|tag: &Tag| counts.get(tag.folded()).copied().unwrap_or(0))
             }
         };
@@ -170,27 +170,40 @@ impl Store {
         Ok(end.map(Key))
     }
 
-    /// How many devices each tag of an expression has, up to a limit.
+    /// How many devices each tag of an expression has, roughly where they are many.
     async fn count_devices(
         &self,
         hub: HubKey,
         expression: &TagExpression,
+        before: Key,
     ) -> Result<HashMap<String, u64>> {
         let sql = format!(
-            "SELECT COUNT(*) FROM (SELECT 1 FROM push_tags WHERE hub = $1 AND tag = $2
-               LIMIT {COUNT_LIMIT}) AS counted"
+            "SELECT COUNT(*), MIN(place), MAX(place) FROM (
+               SELECT place FROM push_tags WHERE hub = $1 AND tag = $2 AND place <= $3
+               ORDER BY place LIMIT {COUNT_LIMIT}) AS counted"
         );
         let mut counts = HashMap::new();
         for tag in expression.tags() {
             if counts.contains_key(tag.folded()) {
                 continue;
             }
-            let rows = self.db.query(sql.clone(), vals![hub.0, tag.folded()]).await?;
-            let count: i64 = rows[0].get(0)?;
-            counts.insert(tag.folded().to_owned(), u64::try_from(count).unwrap_or(0));
+            let rows = self.db.query(sql.clone(), vals![hub.0, tag.folded(), before.0]).await?;
+            let row = &rows[0];
+            let places = row.get::<Option<i64>>(1)?.zip(row.get(2)?);
+            counts.insert(tag.folded().to_owned(), estimated(row.get(0)?, places, before));
         }
         Ok(counts)
     }
+}
+
+/// How many devices a tag has of which so many were counted, the first and the last at these places.
+/// Keys grow with time: those that were not counted are taken to have come as fast as the others.
+fn estimated(counted: i64, places: Option<(i64, i64)>, before: Key) -> u64 {
+    let Some((first, last)) = places.filter(|_| counted >= COUNT_LIMIT) else {
+        return u64::try_from(counted).unwrap_or(0);
+    };
+    let span = |end: i64| i128::from(end) - i128::from(first);
+    u64::try_from(i128::from(counted) * span(before.0) / span(last).max(1)).unwrap_or(u64::MAX)
 }
 
 impl Audience {
@@ -202,26 +215,10 @@ impl Audience {
             None => sql.push_str(
                 "push_registrations r WHERE r.hub = $1 AND r.place > $2 AND r.place <= $3",
             ),
-            // One tag gives its devices in order, each once.
-            Some([tag]) => {
-                let tag = bind(&mut params, tag);
-                write!(
-                    sql,
-                    "push_tags d CROSS JOIN push_registrations r WHERE d.hub = $1 AND d.tag = {tag}
-                       AND d.place > $2 AND d.place <= $3 AND r.place = d.place"
-                )
-                .expect("a string takes everything");
-            }
-            Some(tags) => {
-                let tags: Vec<String> = tags.iter().map(|tag| bind(&mut params, tag)).collect();
-                write!(
-                    sql,
-                    "(SELECT DISTINCT place FROM push_tags WHERE hub = $1 AND tag IN ({})
-                        AND place > $2 AND place <= $3) d
-                     CROSS JOIN push_registrations r WHERE r.place = d.place",
-                    tags.join(", ")
-                )
-                .expect("a string takes everything");
+            Some(drivers) => {
+                sql.push('(');
+                self.push_lists(&mut sql, &mut params, drivers);
+                sql.push_str(") d CROSS JOIN push_registrations r WHERE r.place = d.place");
             }
         }
         sql.push_str(" AND r.expires_at > $4 AND r.kind = $5");
@@ -236,6 +233,26 @@ impl Audience {
             push_filter(&mut sql, &mut params, filter, of);
         }
         (sql, params)
+    }
+
+    /// The places that the lists of tags give, each once. In order: what SQLite is to put in order, it
+    /// goes through in step. Engines disagree on which operator comes first, but there are either
+    /// several drivers or other lists.
+    fn push_lists(&self, sql: &mut String, params: &mut Vec<Val>, drivers: &[Tag]) {
+        let Plan { with, without, .. } = &self.plan;
+        let lists = [(" UNION ", drivers), (" INTERSECT ", with), (" EXCEPT ", without)];
+        let lists = lists.into_iter().flat_map(|(by, tags)| tags.iter().map(move |tag| (by, tag)));
+        for (index, (operator, tag)) in lists.enumerate() {
+            sql.push_str(if index == 0 { "" } else { operator });
+            let tag = bind(params, tag);
+            write!(
+                sql,
+                "SELECT place FROM push_tags
+                 WHERE hub = $1 AND tag = {tag} AND place > $2 AND place <= $3"
+            )
+            .expect("a string takes everything");
+        }
+        sql.push_str(" ORDER BY place");
     }
 }
 
@@ -297,4 +314,20 @@ fn text(value: Val) -> Result<Option<String>> {
 fn bind(params: &mut Vec<Val>, tag: &Tag) -> String {
     params.push(tag.folded().into());
     format!("${}", params.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_devices_are_estimated_from_how_fast_the_first_came() {
+        let before = Key(1_000);
+        assert_eq!(estimated(0, None, before), 0);
+        assert_eq!(estimated(7, Some((1, 900)), before), 7, "all were counted");
+        assert_eq!(estimated(COUNT_LIMIT, Some((0, 500)), before), 100_000);
+        assert_eq!(estimated(COUNT_LIMIT, Some((0, 1_000)), before), 50_000);
+        let far = Key(i64::MAX);
+        assert!(estimated(COUNT_LIMIT, Some((0, 1)), far) > 1 << 60);
+    }
 }

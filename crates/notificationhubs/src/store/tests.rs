@@ -189,8 +189,10 @@ async fn an_audience_is_what_evaluation_says(db: TestDb) {
     let store = store(&db).await;
     let all = ["a", "b", "c"];
     let mut devices = Vec::new();
-    for bits in 0..16 {
-        let tags: Vec<&str> = (0..3).filter(|n| bits >> n & 1 == 1).map(|n| all[n]).collect();
+    for bits in 0..32 {
+        let mut tags: Vec<&str> = (0..3).filter(|n| bits >> n & 1 == 1).map(|n| all[n]).collect();
+        // So rare beside the others that these are looked up for its device.
+        tags.extend((bits == 31).then_some("rare"));
         let (address, tags) = (format!("f{bits}"), tags.join(","));
         create(&store, &address, &tags).await;
         devices.push((address, TagSet::parse_list(&tags).unwrap()));
@@ -210,6 +212,12 @@ async fn an_audience_is_what_evaluation_says(db: TestDb) {
         "!(a && b && c)",
         "a || b || c || absent",
         "!a || (b && c)",
+        "a && b && c && !absent",
+        "b && !a && !c",
+        "a && b && (c || !a)",
+        "rare && a && b",
+        "rare && !a",
+        "rare && !(a && absent)",
     ] {
         let parsed = TagExpression::parse(expression).unwrap();
         let meant = devices.iter().filter(|(_, tags)| parsed.matches(tags));
@@ -217,7 +225,7 @@ async fn an_audience_is_what_evaluation_says(db: TestDb) {
         let found = audience_of(&store, Some(expression), Some(Platform::FcmV1)).await;
         assert_eq!(found, meant, "{expression}: in order, none twice, none missed");
     }
-    assert_eq!(audience_of(&store, None, Some(Platform::FcmV1)).await.len(), 16);
+    assert_eq!(audience_of(&store, None, Some(Platform::FcmV1)).await.len(), 32);
     assert_eq!(audience_of(&store, None, Some(Platform::Apple)).await.len(), 0);
     assert_eq!(audience_of(&store, None, None).await.len(), 0, "nobody has a template");
 }

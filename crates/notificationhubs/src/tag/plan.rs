@@ -2,9 +2,15 @@
 //!
 //! To find everyone who is meant, one walks through the devices of some tags and asks each for the
 //! rest. Walking through few is what makes it fast, so a plan picks, among all ways that miss nobody,
-//! the one with the fewest devices. Pure: how many devices a tag has is an argument.
+//! the one with the fewest devices. A list that is not much longer than that one is gone through in
+//! step with it, which is cheaper than to look each device up. Pure: how many devices a tag has is an
+//! argument.
 
 use super::{Node, Tag, TagExpression};
+
+/// Entries of an index that are passed in the time in which one is looked up; in SQLite it is ten or
+/// more.
+const STEPS_PER_LOOKUP: u64 = 8;
 
 /// How to find the devices that an expression means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,16 +18,26 @@ pub(crate) struct Plan {
     /// Everyone who is meant has at least one of these tags; `None` when only a walk through all
     /// devices finds everyone, as for `!a`.
     pub drivers: Option<Vec<Tag>>,
-    /// What is still to be asked of those found by their drivers; `!` stands before tags only.
+    /// Tags that all who are meant have beside a single driver, with lists to be gone through in step
+    /// with its list. Empty with several drivers.
+    pub with: Vec<Tag>,
+    /// Tags that none of them has, likewise.
+    pub without: Vec<Tag>,
+    /// What is still to be asked of each device that is found so; `!` stands before tags only.
     pub filter: Option<Node>,
 }
 
 impl Plan {
+    /// The plan that finds every device.
+    pub(crate) fn everyone() -> Self {
+        Self { drivers: None, with: Vec::new(), without: Vec::new(), filter: None }
+    }
+
     /// Plans an expression; `devices` says how many devices have a tag, at least roughly.
     pub(crate) fn new(expression: &TagExpression, devices: &impl Fn(&Tag) -> u64) -> Self {
         let node = negations_inwards(expression.root(), false);
         let Some((_, mut drivers)) = cover(&node, devices) else {
-            return Self { drivers: None, filter: Some(node) };
+            return Self { filter: Some(node), ..Self::everyone() };
         };
         drivers.sort();
         drivers.dedup();
@@ -38,7 +54,33 @@ impl Plan {
                 _ => Some(node),
             },
         };
-        Self { drivers: Some(drivers), filter }
+        let mut plan = Self { filter, ..Self::everyone() };
+        if let [only] = &drivers[..] {
+            plan.take_lists(devices(only).saturating_mul(STEPS_PER_LOOKUP), devices);
+        }
+        plan.drivers = Some(drivers);
+        plan
+    }
+
+    /// Moves the tags out of the filter that decide by themselves and have at most so many devices.
+    fn take_lists(&mut self, longest: u64, devices: &impl Fn(&Tag) -> u64) {
+        let nodes = match self.filter.take() {
+            None => return,
+            Some(Node::All(nodes)) => nodes,
+            Some(node) => vec![node],
+        };
+        let mut rest = Vec::new();
+        for node in nodes {
+            match &node {
+                Node::Tag(tag) if devices(tag) <= longest => self.with.push(tag.clone()),
+                Node::Not(inner) => match &**inner {
+                    Node::Tag(tag) if devices(tag) <= longest => self.without.push(tag.clone()),
+                    _ => rest.push(node),
+                },
+                _ => rest.push(node),
+            }
+        }
+        self.filter = (!rest.is_empty()).then(|| Node::all(rest));
     }
 }
 
