@@ -86,6 +86,11 @@ impl Backplane {
         self.local.close(target, close).await
     }
 
+    /// How many connections an audience has.
+    pub async fn count(&self, hub: HubId, audience: Audience) -> usize {
+        self.local.count(hub, audience).await
+    }
+
     /// Whether an audience has any connection.
     pub async fn exists(&self, hub: HubId, audience: Audience) -> bool {
         self.local.count(hub, audience).await > 0

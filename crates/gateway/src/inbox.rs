@@ -73,6 +73,8 @@ pub struct Listed {
     pub id: ConnectionId,
     /// Whom it belongs to.
     pub user: Option<Arc<str>>,
+    /// The groups that it is in, in no order.
+    pub groups: Vec<Box<str>>,
 }
 
 /// One request to a shard. Replies carry the number of connections concerned.

@@ -12,6 +12,7 @@
 //! - [`phones`]: hubs, pushes and calls of the Communication Services
 //! - [`monitor`]: the log tables, fed from the services, and their query API
 //! - [`management`]: management calls, over the services
+//! - [`console`]: the web console, over the resources and their keys
 //! - [`started`], [`screen`], [`ready`]: what a started server tells people and scripts
 //! - [`client`]: `tidings connect` and `tidings publish`
 //! - [`trust`]: how other programs come to trust the development certificate
@@ -22,6 +23,7 @@ pub mod cli;
 pub mod client;
 pub mod communication;
 pub mod config;
+pub mod console;
 pub mod event_grid;
 pub mod key_store;
 pub mod keys;

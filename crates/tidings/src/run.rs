@@ -24,7 +24,7 @@ use crate::signals::Signals;
 use crate::started::{ServiceAccess, Started, TopicAccess};
 use crate::terminal::{self, Style};
 use crate::wiring::{self, Services, Wired};
-use crate::{communication, management, monitor, ready, trust};
+use crate::{communication, console, management, monitor, ready, trust};
 
 /// How often certificate files are looked at.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
@@ -89,13 +89,14 @@ impl Running {
         let tasks = Tasks::new();
         let mut registry = Registry::default();
         let gateway = wiring::gateway(&config.gateway, &clock, &mut registry)?;
-        let services =
-            wiring::services(config, listening, &store, gateway.clone(), clock, &tasks).await?;
+        let engine = gateway.clone();
+        let mut services =
+            wiring::services(config, listening, &store, engine, Arc::clone(&clock), &tasks).await?;
 
         if let Some(tls) = &tls {
             services.notification_hubs.serve_fake_push(tls, config.server.drain, &tasks).await?;
         }
-        let started = started(config, &ports, listening, &services, store.engine())?;
+        let mut started = started(config, &ports, listening, &services, store.engine())?;
 
         let ready = Arc::new(AtomicBool::new(true));
         services.phones.register(&mut registry);
@@ -103,9 +104,16 @@ impl Running {
         services.monitor.register(&mut registry);
         services.notification_hubs.service.register(&mut registry);
         let admin = edge::admin::router(Arc::new(registry), readiness(&ready, &gateway))
+            .merge(services.web_pubsub.operator_router())
             .merge(services.event_grid.service.operator_router())
             .merge(services.notification_hubs.service.operator_router())
             .merge(services.monitor.logs.operator_router());
+        let console = console::console(config, listening, &store, &services, clock).await?;
+        services.router = services.router.merge(console.router(admin.clone()));
+        let admin = admin.merge(console.admin_router());
+        if config.mode == Mode::Dev {
+            started.console = Some(console.link().expose().to_owned());
+        }
         let node = services.event_grid.node.name();
         store.remember_address(&admin_of(node), &started.admin).await?;
         ports.serve(&tasks, tls.clone(), &services, admin, config.server.drain);

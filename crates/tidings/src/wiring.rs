@@ -8,7 +8,7 @@ use ::communication::{Communication, Outbox, Ports, calling};
 use ::eventgrid::EventGrid;
 use ::management::Authority;
 use ::notificationhubs::NotificationHubs;
-use auth::KeyRing;
+use auth::{KeyRing, KeySlot};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, Uri};
@@ -29,6 +29,7 @@ use crate::phones::{self, Phones};
 use crate::{communication, event_grid, management, monitor, notification_hubs};
 
 /// A resource of the configuration and the keys that its service reads.
+#[derive(Clone)]
 pub struct Wired {
     config: config::Resource,
     service: Arc<webpubsub::Resource>,
@@ -40,6 +41,8 @@ pub struct Services {
     pub router: Router,
     /// The resources, for key rotation.
     pub resources: Vec<Wired>,
+    /// Web PubSub.
+    pub web_pubsub: WebPubSub,
     /// The Communication Services.
     pub communication: communication::Wired,
     /// Event Grid.
@@ -91,9 +94,8 @@ pub async fn services(
     let outbound = outbound(config)?;
     let upstream = upstream(config, &outbound, &clock, tasks);
     let backplane = Backplane::local(gateway);
-    let known = webpubsub::Resources::new(resources.iter().map(|it| Arc::clone(&it.service)));
-    let hubs = known.clone();
-    let web_pubsub = WebPubSub::new(known, backplane.clone(), upstream, Arc::clone(&clock));
+    let hubs = webpubsub::Resources::new(resources.iter().map(|it| Arc::clone(&it.service)));
+    let web_pubsub = WebPubSub::new(hubs.clone(), backplane.clone(), upstream, Arc::clone(&clock));
     let authority = management::authority(config, keys).await?;
     let monitor = monitor::Wired::new(config, keys, authority.clone(), Arc::clone(&clock)).await?;
     let parts = event_grid::Parts {
@@ -148,6 +150,7 @@ pub async fn services(
     Ok(Services {
         router: monitor.watched(public(routers, &notification_hubs.service), hubs),
         resources,
+        web_pubsub,
         communication,
         event_grid,
         notification_hubs,
@@ -259,6 +262,11 @@ fn whole_seconds(span: Duration) -> u32 {
 }
 
 impl Wired {
+    /// What the configuration says about it.
+    pub fn config(&self) -> &config::Resource {
+        &self.config
+    }
+
     /// Takes over a key that another process has replaced.
     ///
     /// # Errors
@@ -278,8 +286,20 @@ impl Wired {
     /// # Errors
     /// When the address is none.
     pub fn connection_string(&self, endpoint: &str) -> anyhow::Result<kernel::Secret> {
+        self.connection_string_of(endpoint, KeySlot::Primary)
+    }
+
+    /// As [`Wired::connection_string`], with one of the keys.
+    ///
+    /// # Errors
+    /// When the address is none.
+    pub fn connection_string_of(
+        &self,
+        endpoint: &str,
+        slot: KeySlot,
+    ) -> anyhow::Result<kernel::Secret> {
         let endpoint = wire::Endpoint::parse(endpoint)?;
-        let access_key = self.service.keys.current().primary().clone();
+        let access_key = self.service.keys.current().get(slot).clone();
         Ok(wire::ConnectionString { endpoint, access_key }.build())
     }
 }

@@ -11,6 +11,7 @@
 //! | `message`, `metadata`, `role`, `name` | the nouns |
 //! | `resource`, `hub`, `service` | keys, hosts, settings, and what the entrances share |
 //! | `inside` | what other parts of the program do with clients |
+//! | `operator` | what people at the server see |
 //! | `recovery` | who may come back to a reliable connection |
 //!
 //! Invariants: nothing here touches a socket or a clock of its own; data passes through as its
@@ -24,6 +25,7 @@ mod inside;
 pub mod message;
 pub mod metadata;
 pub mod name;
+mod operator;
 pub mod protocol;
 mod query;
 mod receivers;

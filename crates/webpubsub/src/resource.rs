@@ -47,6 +47,11 @@ impl Resources {
         Self(resources.into_iter().collect())
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> &[Arc<Resource>] {
+        &self.0
+    }
+
     /// The resource of this name.
     pub fn named(&self, name: &str) -> Option<&Arc<Resource>> {
         self.0.iter().find(|it| it.name == name)

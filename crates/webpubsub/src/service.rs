@@ -63,6 +63,18 @@ impl WebPubSub {
         self.0.resources.named(name)
     }
 
+    pub(crate) fn resources(&self) -> &[Arc<Resource>] {
+        self.0.resources.all()
+    }
+
+    /// The hubs of a resource that somebody has named since the start.
+    pub(crate) fn used_hubs(&self, resource: &Resource) -> Vec<HubName> {
+        let prefix = format!("webpubsub/{}/", resource.name);
+        let hubs = self.0.hubs.read().unwrap_or_else(PoisonError::into_inner);
+        let own = hubs.iter().filter(|(key, _)| key.starts_with(&prefix));
+        own.map(|(_, hub)| hub.name.clone()).collect()
+    }
+
     pub(crate) fn backplane(&self) -> &Backplane {
         &self.0.backplane
     }

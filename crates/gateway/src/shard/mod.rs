@@ -284,16 +284,20 @@ impl Shard {
     }
 
     fn list(&self, hub: HubId, audience: &Audience, page: Page) -> Vec<Listed> {
-        let mut ids: Vec<Listed> = self
+        let mut found: Vec<_> = self
             .live_keys(hub, audience)
             .into_iter()
-            .map(|key| &self.connections[key as usize])
-            .filter(|connection| page.after.is_none_or(|after| connection.id > after))
-            .map(|connection| Listed { id: connection.id, user: connection.user.clone() })
+            .map(|key| (self.connections[key as usize].id, key))
+            .filter(|(id, _)| page.after.is_none_or(|after| *id > after))
             .collect();
-        ids.sort_unstable_by_key(|listed| listed.id);
-        ids.truncate(page.limit);
-        ids
+        found.sort_unstable();
+        found.truncate(page.limit);
+        let listed = |(id, key): (_, Key)| Listed {
+            id,
+            user: self.connections[key as usize].user.clone(),
+            groups: self.memberships.groups_of(key).map(Into::into).collect(),
+        };
+        found.into_iter().map(listed).collect()
     }
 
     fn instruct(

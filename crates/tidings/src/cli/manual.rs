@@ -7,7 +7,7 @@ use super::Cli;
 /// The commands in the order and the groups in which they are shown.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["dev", "serve"]),
-    ("Connect", &["connection-string", "keys", "trust"]),
+    ("Connect", &["console", "connection-string", "keys", "trust"]),
     ("Try", &["connect", "publish", "events", "push", "fake-push"]),
     ("Understand", &["logs"]),
     ("Configure", &["config"]),

@@ -4,6 +4,7 @@
 //! hand a checked [`Config`] on; nothing else reads flags. Exit codes are in `manual.rs`.
 
 mod client;
+mod console;
 mod events;
 mod logs;
 mod manual;
@@ -20,6 +21,7 @@ use crate::keys::{self, Which};
 use crate::{logging, run, terminal, trust};
 
 use client::{Connect, Publish};
+use console::Console;
 use events::Events;
 use logs::Logs;
 use push::{FakePush, Push};
@@ -45,6 +47,8 @@ enum Command {
     Keys(Keys),
     /// Print the connection string of a resource
     ConnectionString(ConnectionString),
+    /// Print a new sign-in link to the console of a running server
+    Console(Console),
     /// Connect to a hub: see what arrives, send what is typed
     Connect(Connect),
     /// Send a message to clients of a hub
@@ -217,6 +221,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
                 keys::connection_string(&config, &wanted.resource, which, endpoint.as_deref()).await
             })
         }
+        Command::Console(wanted) => wanted.run(),
         Command::Connect(wanted) => wanted.run(),
         Command::Publish(wanted) => wanted.run(),
         Command::Events(wanted) => wanted.run(),

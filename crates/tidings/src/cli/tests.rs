@@ -27,6 +27,8 @@ fn every_documented_command_is_understood() {
         "logs query T --timespan 1h --json",
         "logs query --file q.kql --config tidings.toml",
         "logs tables --data d",
+        "console --data d",
+        "console --config tidings.toml",
         "connect chat",
         "connect chat --user u --group g --group h --role r --protocol simple --listen",
         "connect chat --resource local --endpoint https://a --config tidings.toml",

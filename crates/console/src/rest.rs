@@ -1,0 +1,270 @@
+//! The routes: files for everybody, sign-in for who has a code, the rest for who has a session.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Request, StatusCode};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use edge::{Envelope, Rejection, Scheme};
+use kernel::{Clock, Error, ErrorKind, Result, Secret};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::installation::Installation;
+use crate::sign_in::{CODE_LIFETIME, SignIn};
+use crate::{assets, cookie, origin};
+
+/// The largest body of a call of the console's own.
+const BODY_BYTES: usize = 16 * 1024;
+/// Where the operator routes stand.
+const OPERATOR: &str = "/console/api/operator";
+
+/// The console of one server. Cheap to clone.
+#[derive(Clone)]
+pub struct Console(Arc<Inner>);
+
+struct Inner {
+    installation: Box<dyn Installation>,
+    /// Where people open it, without a path.
+    address: String,
+    sign_in: Mutex<SignIn>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Console {
+    /// The console of an installation that people reach at `address` (scheme, host and port).
+    pub fn new(installation: impl Installation, address: &str, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Inner {
+            installation: Box::new(installation),
+            address: address.trim_end_matches('/').to_owned(),
+            sign_in: Mutex::default(),
+            clock,
+        }))
+    }
+
+    /// A new link. It signs in whoever opens it first, within ten minutes.
+    pub fn link(&self) -> Secret {
+        let code = self.sign_in().issue(self.0.clock.now());
+        // Behind '#', so that no server and no log of a proxy sees it.
+        Secret::new(format!("{}/console#code={}", self.0.address, code.expose()))
+    }
+
+    /// The public routes, with `operator`, the routes of the admin listener, behind the session.
+    pub fn router(&self, operator: Router) -> Router {
+        let operator = operator.layer(from_fn(from_inside)).fallback(no_such_call);
+        let inside = Router::new()
+            .route("/console/api/session", get(session))
+            .route("/console/api/sign-out", post(sign_out))
+            .route("/console/api/keys", post(replace_key))
+            .nest_service(OPERATOR, operator)
+            .layer(from_fn_with_state(self.clone(), admit));
+        Router::new()
+            .route("/console", get(page))
+            .route("/console/", get(page))
+            .route("/console/{*name}", get(file))
+            .route("/console/api/sign-in", post(sign_in))
+            .merge(inside)
+            .with_state(self.clone())
+    }
+
+    /// The route of the admin listener that makes links.
+    pub fn admin_router(&self) -> Router {
+        Router::new().route("/console/links", post(make_link)).with_state(self.clone())
+    }
+
+    fn sign_in(&self) -> MutexGuard<'_, SignIn> {
+        // No code between lock and unlock can leave it half changed.
+        self.0.sign_in.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Failure(Error);
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        Rejection::new(self.0, Envelope::ResourceManager).into_response()
+    }
+}
+
+type Answer<T = Response> = std::result::Result<T, Failure>;
+
+/// How a request reached us, as far as cookies and origins depend on it.
+struct Caller {
+    cookie: String,
+    session: Option<String>,
+    scheme: Scheme,
+}
+
+impl Caller {
+    fn of(parts: &Parts) -> Self {
+        let cookie = cookie::name(origin::host(parts));
+        let session = cookie::session(&parts.headers, &cookie).map(str::to_owned);
+        let scheme = parts.extensions.get::<Scheme>().copied().unwrap_or(Scheme::Http);
+        Self { cookie, session, scheme }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &S,
+    ) -> std::result::Result<Self, Self::Rejection> {
+        Ok(Self::of(parts))
+    }
+}
+
+/// `GET /console`
+async fn page(request: Request<Body>) -> Response {
+    show(assets::PAGE, request)
+}
+
+/// `GET /console/{name}`
+async fn file(Path(name): Path<String>, request: Request<Body>) -> Response {
+    show(&name, request)
+}
+
+fn show(name: &str, request: Request<Body>) -> Response {
+    let (parts, _) = request.into_parts();
+    match assets::find(name) {
+        Some(asset) => asset.answer(&parts.headers, origin::host(&parts)),
+        None => {
+            let message = "The console has no such page; it begins at /console.";
+            Failure(Error::new(ErrorKind::NotFound, "NotFound", message)).into_response()
+        }
+    }
+}
+
+/// Lets in a session from its own page.
+async fn admit(State(console): State<Console>, request: Request<Body>, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match admitted(&console, &parts) {
+        Ok(()) => {
+            let mut response = next.run(Request::from_parts(parts, body)).await;
+            // Keys and payloads stay out of caches.
+            let headers = response.headers_mut();
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
+        }
+        Err(error) => Failure(error).into_response(),
+    }
+}
+
+fn admitted(console: &Console, parts: &Parts) -> Result<()> {
+    origin::check(parts)?;
+    let session = Caller::of(parts).session;
+    let now = console.0.clock.now();
+    match session.is_some_and(|session| console.sign_in().admits(&session, now)) {
+        true => Ok(()),
+        false => Err(signed_out("You are not signed in, or your session has ended.")),
+    }
+}
+
+fn signed_out(what: &str) -> Error {
+    let cure = "`tidings console` prints a new link for a running server.";
+    Error::new(ErrorKind::Unauthenticated, "SignedOut", format!("{what} {cure}"))
+}
+
+/// The operator routes take requests of this machine only, by the name of their host. These come from
+/// whoever has the session, so they are let in, and the session stays outside.
+async fn from_inside(mut request: Request<Body>, next: Next) -> Response {
+    let headers = request.headers_mut();
+    headers.insert(HOST, HeaderValue::from_static("localhost"));
+    headers.remove(COOKIE);
+    next.run(request).await
+}
+
+async fn no_such_call(request: Request<Body>) -> Failure {
+    let message = format!("This server has nothing at {} for operators.", request.uri().path());
+    Error::new(ErrorKind::NotFound, "NotFound", message).into()
+}
+
+#[derive(Deserialize)]
+struct Code {
+    code: String,
+}
+
+/// `POST /console/api/sign-in`
+async fn sign_in(State(console): State<Console>, caller: Caller, request: Request<Body>) -> Answer {
+    let (parts, body) = request.into_parts();
+    origin::check(&parts)?;
+    let Code { code } = read(body).await?;
+    let session = console.sign_in().exchange(&code, console.0.clock.now());
+    let session = session.ok_or_else(|| {
+        let minutes = CODE_LIFETIME.as_secs() / 60;
+        signed_out(&format!(
+            "The sign-in link does not work any more: each works once, and for {minutes} minutes."
+        ))
+    })?;
+    let keep = cookie::keep(&caller.cookie, &session, caller.scheme);
+    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, keep)]).into_response())
+}
+
+/// `POST /console/api/sign-out`
+async fn sign_out(State(console): State<Console>, caller: Caller) -> Response {
+    if let Some(session) = &caller.session {
+        console.sign_in().end(session);
+    }
+    let forget = cookie::forget(&caller.cookie, caller.scheme);
+    (StatusCode::NO_CONTENT, [(SET_COOKIE, forget)]).into_response()
+}
+
+/// `GET /console/api/session`
+async fn session(State(console): State<Console>) -> Answer<Json<Value>> {
+    Ok(Json(console.0.installation.describe().await?.to_json()))
+}
+
+#[derive(Deserialize)]
+struct Replaced {
+    service: String,
+    name: String,
+    key: String,
+}
+
+/// `POST /console/api/keys`
+async fn replace_key(
+    State(console): State<Console>,
+    request: Request<Body>,
+) -> Answer<Json<Value>> {
+    let Replaced { service, name, key } = read(request.into_body()).await?;
+    console.0.installation.replace_key(&service, &name, &key).await?;
+    Ok(Json(console.0.installation.describe().await?.to_json()))
+}
+
+/// `POST /console/links` of the admin listener
+async fn make_link(State(console): State<Console>, request: Request<Body>) -> Answer<Json<Value>> {
+    let text = |name| request.headers().get(name).and_then(|it| it.to_str().ok());
+    // A page can neither have an address as its own host nor send JSON elsewhere unasked.
+    let local = text(HOST).is_none_or(edge::host::is_local_or_address);
+    let json = text(CONTENT_TYPE).is_some_and(|it| it.starts_with("application/json"));
+    if !local || !json {
+        let message = "A link is asked for at the admin listener's address, with a JSON body.";
+        return Err(Error::new(ErrorKind::Forbidden, "Forbidden", message).into());
+    }
+    Ok(Json(json!({
+        "link": console.link().expose(),
+        "minutes": CODE_LIFETIME.as_secs() / 60,
+    })))
+}
+
+async fn read<T: DeserializeOwned>(body: Body) -> Result<T> {
+    let body = edge::body::read(body, BODY_BYTES).await?;
+    serde_json::from_slice(&body).map_err(|cause| {
+        let message = format!("The body cannot be read: {cause}.");
+        Error::new(ErrorKind::Invalid, "InvalidRequest", message).target("body")
+    })
+}
