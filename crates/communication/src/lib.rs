@@ -12,6 +12,7 @@
 //! | [`Ports`] | what chat needs of others: telling who is connected, durable work |
 //! | `identifier` | raw ids and identifier objects |
 //! | `resource`, `service` | keys, hosts, and what the entrances share |
+//! | `limits`, `throttle` | how often an operation may be asked for |
 //! | `standing` | who should have been told, and what is registered; for people |
 //!
 //! Invariants: nothing here knows another service; a change and the work it causes are one
@@ -22,6 +23,7 @@ pub mod chat;
 pub mod events;
 mod identifier;
 pub mod identity;
+mod limits;
 pub mod link;
 mod ports;
 pub mod push;
@@ -34,6 +36,7 @@ pub mod standing;
 mod store;
 #[cfg(test)]
 mod testing;
+mod throttle;
 mod time;
 mod version;
 
@@ -42,3 +45,4 @@ pub use ports::{Outbox, Ports, Realtime, Work};
 pub use resource::{DEFAULT_CLOCK_SKEW, Resource, Resources};
 pub use service::Communication;
 pub use store::MIGRATIONS;
+pub use throttle::Throttle;

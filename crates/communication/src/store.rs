@@ -122,4 +122,16 @@ pub const MIGRATIONS: &[Migration] = &[
               );
               CREATE INDEX signaling_journal_of_thread ON signaling_journal (thread, version);",
     },
+    Migration {
+        name: "endings of identities, for other servers",
+        sql: "CREATE TABLE identity_revision (number BIGINT NOT NULL);
+              INSERT INTO identity_revision (number) VALUES (0);
+              CREATE TABLE identity_endings (
+                number BIGINT NOT NULL PRIMARY KEY,
+                raw_id TEXT NOT NULL,
+                generation BIGINT,
+                ended_at BIGINT NOT NULL
+              );
+              CREATE INDEX identity_endings_by_age ON identity_endings (ended_at);",
+    },
 ];

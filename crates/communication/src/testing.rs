@@ -1,5 +1,7 @@
 //! A service in memory for the tests of this crate, and the requests that clients would send.
 
+pub(crate) mod hub;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,7 +24,7 @@ use crate::chat::{NewParticipant, Retention};
 use crate::identity::hmac::content_hash;
 use crate::identity::{Caller, Identities, Scopes};
 use crate::ports::{Outbox, Ports, Realtime, Work};
-use crate::{Communication, DEFAULT_CLOCK_SKEW, MIGRATIONS, RawId, Resource, Resources};
+use crate::{Communication, DEFAULT_CLOCK_SKEW, MIGRATIONS, RawId, Resource, Resources, Throttle};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_767_366_245);
 pub(crate) const RESOURCE_ID: &str = "1b5cc06b-f352-4571-b1e6-d9b259b7c776";
@@ -79,6 +81,11 @@ impl World {
 
     /// A node over a database that others may use, too.
     pub(crate) async fn over(db: Db) -> Self {
+        Self::limited(db, 0).await
+    }
+
+    /// A node with so many times the published rate limits.
+    pub(crate) async fn limited(db: Db, limits: u32) -> Self {
         db.migrate("communication", MIGRATIONS).await.unwrap();
         db.execute("CREATE TABLE IF NOT EXISTS work (transaction_id TEXT NOT NULL)", [])
             .await
@@ -102,7 +109,7 @@ impl World {
         let ports = Ports { outboxes: vec![Arc::new(rows)], realtime: vec![told.clone()] };
         let chat = Chat::new(db.clone(), shared, identities.clone(), ports, Tasks::new());
         let resources = Resources::new([Arc::clone(&resource)]);
-        let service = Communication::new(resources, identities, chat);
+        let service = Communication::new(resources, identities, chat, Throttle::new(limits));
         Self { service, resource, clock, told, committed, db }
     }
 
@@ -123,7 +130,10 @@ impl World {
     pub(crate) fn access(&self, id: RawId, scopes: &str) -> Access {
         let scopes = Scopes::of_claim(scopes);
         let expires = NOW + Duration::from_hours(1);
-        Access { resource: Arc::clone(&self.resource), caller: Caller { id, scopes, expires } }
+        Access {
+            resource: Arc::clone(&self.resource),
+            caller: Caller { id, scopes, expires, generation: 0 },
+        }
     }
 
     /// A thread of the first user with the others; its id.

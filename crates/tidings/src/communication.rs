@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ::communication::chat::Chat;
 use ::communication::identity::{Identities, hmac, resource_id};
-use ::communication::signaling::{EVENT_KINDS, Foundation, Roster, Signaling, Tally};
-use ::communication::{Communication, MIGRATIONS, Ports, Resource, Resources};
+use ::communication::signaling::{Count, EVENT_KINDS, Foundation, Roster, Signaling, Tally};
+use ::communication::{Communication, MIGRATIONS, Ports, Resource, Resources, Throttle};
 use anyhow::bail;
 use auth::{AccessKeys, KeyRing, KeySlot};
 use cluster::Backplane;
@@ -99,7 +99,8 @@ impl Wired {
         tasks.spawn("communication", async move {
             stop.run_until_cancelled(work).await;
         });
-        let service = Communication::new(resources, identities, chat);
+        let throttle = Throttle::new(config.communication.rate_limits);
+        let service = Communication::new(resources, identities, chat, throttle);
         Ok(Self { service, signaling, answers, resource })
     }
 
@@ -111,6 +112,8 @@ impl Wired {
         let keys = usable(store.keys(Owner::COMMUNICATION).await?)?;
         if keys != *self.resource.keys.current() {
             self.resource.keys.replace(keys);
+            // Tokens that were issued with a replaced key have ended.
+            self.signaling.ask_for_tokens();
             tracing::info!("access keys of the Communication Services replaced");
         }
         Ok(())
@@ -119,6 +122,11 @@ impl Wired {
     /// Has the answers of chat clients counted in the metrics.
     pub fn register(&self, registry: &mut Registry) {
         registry.register_collector(Box::new(Answers(Arc::clone(&self.answers))));
+    }
+
+    /// How clients have answered each kind of notification so far.
+    pub fn answers(&self) -> Vec<(&'static str, Count)> {
+        EVENT_KINDS.iter().map(|event| (event.name(), self.answers.count(*event))).collect()
     }
 
     /// The resource's name.
@@ -183,7 +191,8 @@ fn usable(keys: AccessKeys) -> anyhow::Result<AccessKeys> {
     bail!("the access keys of the Communication Services must be base64")
 }
 
-/// Ends threads whose time is over and renews the keys that sign tokens, for ever.
+/// Ends threads whose time is over, renews the keys that sign tokens, and learns what other servers
+/// revoke, for ever.
 async fn work(identities: Identities, chat: Chat) {
     let renew = async {
         let mut interval = tokio::time::interval(SIGNING_KEYS_INTERVAL);
@@ -195,5 +204,5 @@ async fn work(identities: Identities, chat: Chat) {
             }
         }
     };
-    tokio::join!(renew, chat.sweep_regularly());
+    tokio::join!(renew, identities.follow(), chat.sweep_regularly());
 }

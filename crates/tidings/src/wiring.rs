@@ -123,6 +123,8 @@ pub async fn services(
         clock: Arc::clone(&clock),
         tasks: tasks.clone(),
         presence: Arc::new(connections.roster.clone()),
+        notification_hubs: notification_hubs.service.clone(),
+        address: listening.https_url().unwrap_or_else(|| listening.http_url()),
     };
     let phones = Phones::open(parts).await?;
     let outboxes: Vec<Arc<dyn Outbox>> = vec![event_grid.chat()?, Arc::new(phones.pushes.clone())];

@@ -7,9 +7,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use delivery::{Courier, Deliveries, Doing, NewDelivery, Parcel, Plan, Queue, Schedule, Verdict};
 use edge::outbound::{Limits, Outbound};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Uri};
+use kernel::milestone::{Note, Outcome, Stage};
+use kernel::{Secret, journey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use super::attestation::Attestation;
 
 /// The queue of callbacks; a target is the origin that they go to.
 pub const QUEUE: &str = "call-callbacks";
@@ -20,26 +25,24 @@ const LIMITS: Limits =
 const WORTH: Duration = Duration::from_mins(10);
 const ATTEMPTS: u32 = 12;
 
+/// What is told, to whom.
 #[derive(Deserialize, Serialize)]
-struct Letter {
-    uri: String,
-    body: Value,
+pub(super) struct Letter {
+    pub(super) uri: String,
+    pub(super) body: Value,
+    /// The immutable id of the resource, for which the callback is signed.
+    #[serde(default)]
+    pub(super) audience: String,
 }
 
 /// One callback for the queue.
-pub(super) fn delivery(
-    deliveries: &Deliveries,
-    uri: &str,
-    connection: &str,
-    body: Value,
-) -> NewDelivery {
-    let letter = Letter { uri: uri.to_owned(), body };
+pub(super) fn delivery(deliveries: &Deliveries, connection: &str, letter: &Letter) -> NewDelivery {
     NewDelivery {
         id: deliveries.next_id(),
         queue: QUEUE,
-        target: origin(uri),
+        target: origin(&letter.uri),
         order_key: Some(connection.to_owned()),
-        payload: serde_json::to_vec(&letter).expect("a callback is JSON"),
+        payload: serde_json::to_vec(letter).expect("a callback is JSON"),
         not_before: None,
         time_to_live: WORTH,
         max_attempts: ATTEMPTS,
@@ -53,17 +56,18 @@ fn origin(uri: &str) -> String {
 }
 
 /// The queue for the driver of the deliveries.
-pub(super) fn queue(outbound: Outbound) -> Queue {
+pub(super) fn queue(outbound: Outbound, attestation: Attestation) -> Queue {
     let delays = [1, 2, 5, 10, 30, 60].map(Duration::from_secs);
     Queue {
         name: QUEUE,
         schedule: Schedule::new(delays, Duration::from_millis(500)),
-        courier: Arc::new(CallbackCourier { outbound }),
+        courier: Arc::new(CallbackCourier { outbound, attestation }),
     }
 }
 
 struct CallbackCourier {
     outbound: Outbound,
+    attestation: Attestation,
 }
 
 impl CallbackCourier {
@@ -71,10 +75,11 @@ impl CallbackCourier {
         let Ok(letter) = serde_json::from_slice::<Letter>(payload) else {
             return refused("Unreadable", "the work was written by another version".to_owned());
         };
-        let request = Request::post(&letter.uri)
-            .header("content-type", "application/cloudevents+json; charset=utf-8")
-            .body(Bytes::from(letter.body.to_string()));
-        let request = match request {
+        let token = match self.attestation.token(&letter.audience) {
+            Ok(token) => token,
+            Err(error) => return retry("NoKey", error.message().to_owned()),
+        };
+        let request = match request(&letter, &token) {
             Ok(request) => request,
             Err(error) => return refused("BadUri", error.to_string()),
         };
@@ -98,11 +103,36 @@ impl Courier for CallbackCourier {
     fn attempt(&self, parcel: Parcel) -> Doing<'_, Verdict> {
         Box::pin(async move {
             match parcel.items.first() {
-                Some(item) => self.deliver(&item.payload).await,
+                Some(item) => {
+                    let verdict = self.deliver(&item.payload).await;
+                    note_answered(&parcel.target, &verdict);
+                    verdict
+                }
                 None => Verdict::Delivered,
             }
         })
     }
+}
+
+fn request(letter: &Letter, token: &Secret) -> Result<Request<Bytes>, hyper::http::Error> {
+    let mut credential = HeaderValue::try_from(format!("Bearer {}", token.expose()))?;
+    credential.set_sensitive(true);
+    Request::post(&letter.uri)
+        .header(AUTHORIZATION, credential)
+        .header(CONTENT_TYPE, "application/cloudevents+json; charset=utf-8")
+        .body(Bytes::from(letter.body.to_string()))
+}
+
+fn note_answered(origin: &str, verdict: &Verdict) {
+    journey::note("calling", || {
+        let (said, outcome) = match verdict {
+            Verdict::Delivered => ("taken", Outcome::Done),
+            Verdict::Retry { answer, .. } => (answer.as_str(), Outcome::Again),
+            Verdict::Refused { answer, .. } => (answer.as_str(), Outcome::Failed),
+        };
+        let text = format!("the callback to {origin}: {said}");
+        Note::new(Stage::WebhookAnswered, text).outcome(outcome)
+    });
 }
 
 fn refused(outcome: &'static str, answer: String) -> Verdict {

@@ -7,11 +7,7 @@ use super::model::{Call, Person};
 use crate::events::Event;
 use crate::identifier::RawId;
 use crate::push::{Payload, Urgency, members};
-
-/// The numbers by which native clients know what a push is about. Only the first is public; the other
-/// is the one that calling clients are known to name StopRinging.
-const INCOMING_CALL: u16 = 107;
-const STOP_RINGING: u16 = 110;
+use crate::signaling::EventKind;
 
 /// `IncomingCall`, for whoever answers on the user's behalf.
 pub(crate) fn incoming_call(call: &Call, person: &Person, at: Timestamp) -> Option<Event> {
@@ -81,7 +77,11 @@ pub(crate) fn ring(call: &Call, person: &Person) -> Option<Payload> {
         "displayName": call.display_name.as_deref().unwrap_or_default(),
         "videoCall": "false",
     });
-    Some(Payload { event: INCOMING_CALL, urgency: Urgency::Ring, fields: members(fields) })
+    Some(Payload {
+        event: EventKind::IncomingCall.number(),
+        urgency: Urgency::Ring,
+        fields: members(fields),
+    })
 }
 
 /// The push that makes it stop, and tells of a missed call.
@@ -93,5 +93,9 @@ pub(crate) fn stop(call: &Call, user: &RawId, missed: bool) -> Payload {
         "displayName": call.display_name.as_deref().unwrap_or_default(),
         "missedCall": missed.to_string(),
     });
-    Payload { event: STOP_RINGING, urgency: Urgency::Ring, fields: members(fields) }
+    Payload {
+        event: EventKind::CallEnded.number(),
+        urgency: Urgency::Ring,
+        fields: members(fields),
+    }
 }

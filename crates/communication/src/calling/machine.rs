@@ -74,10 +74,7 @@ impl Change<'_> {
         let standing = Standing::Ringing(invitation);
         match self.call.people.iter_mut().find(|it| it.id == user.as_str()) {
             Some(known) => known.standing = standing,
-            None => {
-                let id = user.as_str().to_owned();
-                self.call.people.push(Person { id, standing, muted: false });
-            }
+            None => self.call.people.push(person(&user, standing)),
         }
         if exists {
             self.effects.push(Effect::Ring(user));
@@ -102,15 +99,13 @@ impl Change<'_> {
         now: Timestamp,
     ) -> Result<()> {
         let added = self.invitation(user)?.added.clone();
-        self.stand(user, Standing::Joined);
-        self.effects.push(Effect::Stop { user: user.clone(), missed: false });
+        self.hush(user, Standing::Joined, false);
         self.call.connections.extend(connection);
         if self.call.started.is_none() {
             self.call.started = Some(now.as_micros());
             self.effects.push(Effect::Started(user.clone()));
             if self.call.from.starts_with("8:") {
-                let id = self.call.from.clone();
-                let caller = Person { id, standing: Standing::Joined, muted: false };
+                let caller = person(&self.call.from(), Standing::Joined);
                 self.effects.push(Effect::Joined(caller.raw()));
                 self.call.people.push(caller);
             }
@@ -136,9 +131,7 @@ impl Change<'_> {
     pub(crate) fn unanswered(&mut self, user: &RawId, why: Unanswered) {
         let Ok(invitation) = self.invitation(user) else { return };
         let added = invitation.added.clone();
-        self.stand(user, Standing::Gone);
-        let missed = why.is_missed();
-        self.effects.push(Effect::Stop { user: user.clone(), missed });
+        self.hush(user, Standing::Gone, why.is_missed());
         if let Some(added) = added {
             let mut data = json!({ "participant": user.to_json() });
             data["resultInformation"] = why.result();
@@ -163,8 +156,7 @@ impl Change<'_> {
     /// The call goes to somebody else.
     pub(crate) fn redirect(&mut self, user: &RawId, to: Invite) -> Result<()> {
         let added = self.invitation(user)?.added.clone();
-        self.stand(user, Standing::Gone);
-        self.effects.push(Effect::Stop { user: user.clone(), missed: false });
+        self.hush(user, Standing::Gone, false);
         self.invite(Invite { added, ..to });
         Ok(())
     }
@@ -222,10 +214,7 @@ impl Change<'_> {
         let standing = self.call.person(user).map(|it| it.standing.clone());
         match standing {
             Some(Standing::Joined) => self.leave(user),
-            Some(Standing::Ringing(_)) => {
-                self.stand(user, Standing::Gone);
-                self.effects.push(Effect::Stop { user: user.clone(), missed: true });
-            }
+            Some(Standing::Ringing(_)) => self.hush(user, Standing::Gone, true),
             _ => return Err(no_such_participant()),
         }
         let (callback, operation_context) = reply;
@@ -270,6 +259,14 @@ impl Change<'_> {
         }
     }
 
+    /// A ringing is over.
+    fn hush(&mut self, user: &RawId, standing: Standing, missed: bool) {
+        if let Some(it) = self.call.people.iter_mut().find(|it| it.id == user.as_str()) {
+            (it.standing, it.missed) = (standing, missed);
+        }
+        self.effects.push(Effect::Stop { user: user.clone(), missed });
+    }
+
     fn leave(&mut self, user: &RawId) {
         self.stand(user, Standing::Gone);
         self.effects.push(Effect::Left(user.clone()));
@@ -306,11 +303,13 @@ impl Change<'_> {
         for index in 0..self.call.people.len() {
             let user = self.call.people[index].raw();
             match self.call.people[index].standing {
-                Standing::Ringing(_) => self.effects.push(Effect::Stop { user, missed: true }),
-                Standing::Joined => self.effects.push(Effect::Left(user)),
+                Standing::Ringing(_) => self.hush(&user, Standing::Gone, true),
+                Standing::Joined => {
+                    self.stand(&user, Standing::Gone);
+                    self.effects.push(Effect::Left(user));
+                }
                 Standing::Gone => {}
             }
-            self.call.people[index].standing = Standing::Gone;
         }
         for index in 0..self.call.connections.len() {
             let connection = &mut self.call.connections[index];
@@ -361,6 +360,10 @@ impl Change<'_> {
             data,
         }));
     }
+}
+
+fn person(user: &RawId, standing: Standing) -> Person {
+    Person { id: user.as_str().to_owned(), standing, muted: false, missed: false }
 }
 
 fn ended_normally() -> Value {

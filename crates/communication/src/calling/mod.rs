@@ -11,14 +11,20 @@
 //! - `callback`: what applications are told; pure
 //! - `incoming`: the events and pushes that ringing causes; pure
 //! - `store`: calls on disk; a change and all that it causes are one transaction
-//! - `service`: changes carried out, one after another
+//! - `rings`: which devices must be told to ring or to be still; pure
+//! - `service`: what is asked of calls
+//! - `change`: changes carried out, one after another
+//! - `repeat`: requests that may be repeated
 //! - `courier`: callbacks on their way
+//! - `attestation`: how applications know who calls back
 //! - `rest`: the calls of Call Automation, `/calling`
 //!
 //! Invariants: one answer wins; a ringing that has ended is never answered; whoever was rung is told
-//! when it stops.
+//! when it stops; a request that is repeated is carried out once.
 
+mod attestation;
 mod callback;
+mod change;
 mod context;
 mod courier;
 mod incoming;
@@ -26,14 +32,16 @@ mod machine;
 mod model;
 mod outcome;
 mod ports;
+mod repeat;
 mod rest;
+mod rings;
 mod service;
 mod store;
 #[cfg(test)]
 mod tests;
 
 pub use courier::QUEUE;
-pub use ports::{CallEvents, Ringing, Signal, Silent};
+pub use ports::{CallEvents, Ringing, Signal, What};
 pub use rest::{refuse_unknown, router};
 pub use service::{Calling, Foundations};
 pub use store::MIGRATIONS;

@@ -52,6 +52,9 @@ pub(crate) struct Person {
     pub(crate) id: String,
     pub(crate) standing: Standing,
     pub(crate) muted: bool,
+    /// Whether the last ringing was missed.
+    #[serde(default)]
+    pub(crate) missed: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]

@@ -1,5 +1,7 @@
 //! What calls need of others.
 
+use kernel::Timestamp;
+
 use crate::events::Event;
 use crate::identifier::RawId;
 use crate::ports::Work;
@@ -12,47 +14,40 @@ pub trait CallEvents: Send + Sync + 'static {
 
 /// Whoever reaches connected devices. Must not block.
 pub trait Ringing: Send + Sync + 'static {
-    /// Hands out a signal about a change that is on disk.
+    /// Hands out a signal about a change that is on disk. Those of one call come in order.
     fn signal(&self, signal: &Signal);
 }
 
-/// What the devices of a user are told.
+/// What the devices of a user are told of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Signal {
+pub struct Signal {
+    /// Whose devices.
+    pub user: RawId,
+    /// Who calls.
+    pub from: RawId,
+    /// The name that the caller gave; empty without one.
+    pub display_name: String,
+    /// The call, as events and callbacks name it.
+    pub server_call_id: String,
+    /// The call, as pushes name it.
+    pub correlation_id: String,
+    /// To ring, or to be still.
+    pub what: What,
+}
+
+/// What a signal says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
     /// Ring.
     Ring {
-        /// Whose devices.
-        user: RawId,
-        /// Who calls.
-        from: RawId,
-        /// The name that the caller gave.
-        display_name: String,
-        /// The call, as events name it.
-        server_call_id: String,
-        /// The word that answers, rejects or redirects it.
+        /// The word that answers, rejects or redirects the call.
         context: String,
+        /// When it stops by itself.
+        until: Timestamp,
     },
     /// Be still.
     Stop {
-        /// Whose devices.
-        user: RawId,
-        /// The call.
-        server_call_id: String,
         /// Whether nobody took it: a missed call.
         missed: bool,
     },
-}
-
-/// Publishes nothing and reaches nobody.
-#[derive(Clone, Copy, Debug)]
-pub struct Silent;
-
-impl CallEvents for Silent {
-    fn work(&self, _: &[Event]) -> Work {
-        Work::default()
-    }
-}
-
-impl Ringing for Silent {
-    fn signal(&self, _: &Signal) {}
 }

@@ -1,41 +1,39 @@
-//! Calls carried out: one change after another, each with all that follows from it in one transaction.
+//! What is asked of calls, and what happens to them by itself.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use delivery::{Deliveries, NewDelivery, Queue};
+use axum::http::StatusCode;
+use delivery::{Deliveries, Queue};
 use edge::outbound::Outbound;
 use kernel::{Clock, Error, ErrorKind, Result, Timestamp};
 use serde_json::Value;
-use storage::{Db, Statement};
+use storage::Db;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use super::attestation::Attestation;
 use super::context::Context;
-use super::machine::{self, Change, Effect, Invite};
+use super::machine::{self, Change, Invite};
 use super::model::{Added, Call, Connection, State};
 use super::outcome::Unanswered;
-use super::ports::{CallEvents, Ringing, Signal};
-use super::store::{self, Loaded};
-use super::{MIGRATIONS, callback, courier, incoming};
-use crate::events::Event;
+use super::ports::{CallEvents, Ringing};
+use super::repeat::{Reply, RequestId};
+use super::rings::Rings;
+use super::{MIGRATIONS, courier, store};
 use crate::identifier::RawId;
 use crate::identity::Identities;
-use crate::ports::Work;
-use crate::push::{Enqueued, Purpose, Pushes};
+use crate::push::Pushes;
 use crate::resource::{Resource, Resources};
 
 /// How often ringing is looked at whose time may be over.
 const TICK: Duration = Duration::from_millis(500);
 /// How long an ended call can be asked about.
 const KEEP_ENDED: Duration = Duration::from_hours(1);
-/// Attempts at a change that others overtake.
-const RETRIES: usize = 8;
-
 /// Calls of all resources. Cheap to clone.
 #[derive(Clone)]
-pub struct Calling(Arc<Inner>);
+pub struct Calling(pub(super) Arc<Inner>);
 
 /// What calls stand on.
 pub struct Foundations {
@@ -59,12 +57,15 @@ pub struct Foundations {
     pub identities: Identities,
     /// How long a call rings unless asked otherwise.
     pub ring_time: Duration,
+    /// The address under which applications know this server, for the signatures of callbacks.
+    pub issuer: String,
 }
 
-struct Inner {
+pub(super) struct Inner {
     foundations: Foundations,
-    /// Changes of this node do not overtake one another; those of others are noticed.
-    turn: Mutex<()>,
+    /// What devices were told. Whoever holds it may change a call: changes of this node do not overtake
+    /// one another; those of others are noticed.
+    pub(super) turn: Mutex<Rings>,
 }
 
 /// A call to be begun.
@@ -74,8 +75,13 @@ pub(super) struct NewCall {
     pub(super) display_name: Option<String>,
     pub(super) callback: String,
     pub(super) operation_context: Option<String>,
-    /// By which a repeated request is known.
-    pub(super) request: Option<String>,
+}
+
+/// At which resource something is asked for, and whether it may be asked for again.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) resource: &'a Resource,
+    pub(super) request: Option<&'a RequestId>,
 }
 
 /// Somebody to be added.
@@ -111,15 +117,20 @@ impl Calling {
 
     /// The queue of callbacks, for the driver of the deliveries.
     pub fn queue(&self) -> Queue {
-        courier::queue(self.0.foundations.outbound.clone())
+        courier::queue(self.0.foundations.outbound.clone(), self.attestation())
     }
 
-    /// Ends ringing whose time is over, for ever.
+    /// Ends ringing whose time is over, and signals what other servers have changed, for ever.
     pub async fn watch(&self) {
         let mut interval = tokio::time::interval(TICK);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             interval.tick().await;
-            if let Err(error) = self.expire().await {
+            let looked = async {
+                self.expire().await?;
+                self.follow().await
+            };
+            if let Err(error) = looked.await {
                 let context = error.operator_context();
                 tracing::warn!(%error, context, "cannot end calls that nobody answers");
             }
@@ -130,13 +141,19 @@ impl Calling {
         &self.0.foundations
     }
 
+    /// By which applications know callbacks of this server.
+    pub(super) fn attestation(&self) -> Attestation {
+        let Foundations { identities, clock, issuer, .. } = self.foundations();
+        Attestation::new(identities.clone(), Arc::clone(clock), issuer)
+    }
+
     /// Ends ringing whose time is over.
     pub(super) async fn expire(&self) -> Result<()> {
         let now = self.now();
         for id in store::due(self.db(), now).await? {
-            self.change(&id, |change| {
+            self.change(&id, None, |change| {
                 change.expire(now);
-                Ok(())
+                Ok(Reply::no_content())
             })
             .await?;
         }
@@ -150,40 +167,14 @@ impl Calling {
     }
 
     /// Rings the targets.
-    pub(super) async fn create(&self, resource: &Resource, new: NewCall) -> Result<Seen> {
-        if let Some(request) = &new.request
-            && let Some(connection) = store::made_by(self.db(), request).await?
-        {
-            return self.seen(resource, &connection).await;
-        }
+    pub(super) async fn create(&self, asked: Asked<'_>, new: NewCall) -> Result<Reply> {
         let known = self.foundations().identities.existing(&new.targets).await?;
-        let (id, connection) = (fresh(), fresh());
-        let from = new.source.map_or_else(
-            || format!("28:acs:{}_{connection}", resource.id),
-            |source| source.as_str().to_owned(),
-        );
-        let mut call = Call {
-            id,
-            resource: resource.name.clone(),
-            correlation: fresh(),
-            from,
-            display_name: new.display_name,
-            connections: vec![Connection {
-                id: connection.clone(),
-                callback: Some(new.callback),
-                operation_context: new.operation_context,
-                state: State::Connecting,
-                answered_for: None,
-                sequence: 0,
-            }],
-            people: Vec::new(),
-            started: None,
-            ended: false,
-        };
         let until = self.now() + self.foundations().ring_time;
         // Those who do not exist come last: the call fails for their sake when nobody else rings.
         let (there, not_there): (Vec<_>, Vec<_>) =
-            new.targets.into_iter().partition(|user| known.contains(user));
+            new.targets.iter().cloned().partition(|user| known.contains(user));
+        let mut call = begun(asked.resource, new);
+        let connection = call.connections[0].id.clone();
         let ((), effects) = machine::change(&mut call, |change| {
             for user in there.into_iter().chain(not_there) {
                 let exists = known.contains(&user);
@@ -191,70 +182,62 @@ impl Calling {
             }
             Ok(())
         })?;
-        let mut statements = store::insert(&call, self.now());
-        let request = new.request.as_deref();
-        statements.extend(request.map(|it| store::remember(it, &connection, &call.id)));
-        match (self.store(&call, statements, &effects).await, request) {
-            (Err(Failed::Overtaken), Some(request)) => {
-                let first = store::made_by(self.db(), request).await?;
-                self.seen(resource, &first.ok_or_else(busy)?).await
-            }
-            (Err(failed), _) => Err(failed.into()),
-            (Ok(()), _) => Ok(Seen { call, connection }),
-        }
+        let seen = Seen { call, connection };
+        let reply = Reply::new(StatusCode::CREATED, seen.properties()?);
+        self.begin(&seen.call, asked.request, reply, &effects).await
     }
 
     /// Takes a call, for an application or by a user's own device; `only` is who may.
     pub(super) async fn answer(
         &self,
-        resource: &Resource,
+        asked: Asked<'_>,
         context: &str,
         only: Option<&RawId>,
         application: (Option<String>, Option<String>),
-    ) -> Result<Seen> {
+    ) -> Result<Reply> {
         let context = Context::decode(context).ok_or_else(machine::no_longer_rings)?;
         let now = self.now();
         let (id, (callback, operation_context)) = (fresh(), application);
-        let ((), call) = self
-            .change_of(resource, &context.call, |change| {
-                let user = rung(change, &context, only, now)?;
-                let connection = Connection {
-                    id: id.clone(),
-                    callback: callback.clone(),
-                    operation_context: operation_context.clone(),
-                    state: State::Connecting,
-                    answered_for: Some(user.as_str().to_owned()),
-                    sequence: 0,
-                };
-                change.answer(&user, Some(connection), now)
-            })
-            .await?;
-        Ok(Seen { call, connection: id })
+        let change = |change: &mut Change<'_>| {
+            let user = rung(change, &context, only, now)?;
+            let connection = Connection {
+                id: id.clone(),
+                callback: callback.clone(),
+                operation_context: operation_context.clone(),
+                state: State::Connecting,
+                answered_for: Some(user.as_str().to_owned()),
+                sequence: 0,
+            };
+            change.answer(&user, Some(connection), now)?;
+            let seen = Seen { call: change.call().clone(), connection: id.clone() };
+            Ok(Reply::new(StatusCode::OK, seen.properties()?))
+        };
+        self.change_of(asked, &context.call, change).await
     }
 
     pub(super) async fn reject(
         &self,
-        resource: &Resource,
+        asked: Asked<'_>,
         context: &str,
         only: Option<&RawId>,
         why: Unanswered,
-    ) -> Result<()> {
+    ) -> Result<Reply> {
         let context = Context::decode(context).ok_or_else(machine::no_longer_rings)?;
         let now = self.now();
         let change = |change: &mut Change<'_>| {
             let user = rung(change, &context, only, now)?;
             change.unanswered(&user, why);
-            Ok(())
+            Ok(Reply::no_content())
         };
-        self.change_of(resource, &context.call, change).await.map(drop)
+        self.change_of(asked, &context.call, change).await
     }
 
     pub(super) async fn redirect(
         &self,
-        resource: &Resource,
+        asked: Asked<'_>,
         context: &str,
         target: RawId,
-    ) -> Result<()> {
+    ) -> Result<Reply> {
         let context = Context::decode(context).ok_or_else(machine::no_longer_rings)?;
         let now = self.now();
         let known = self.foundations().identities.existing(std::slice::from_ref(&target)).await?;
@@ -267,23 +250,25 @@ impl Calling {
                 until: now + self.foundations().ring_time,
                 added: None,
             };
-            change.redirect(&user, to)
+            change.redirect(&user, to)?;
+            Ok(Reply::no_content())
         };
-        self.change_of(resource, &context.call, change).await.map(drop)
+        self.change_of(asked, &context.call, change).await
     }
 
-    /// Adds somebody; the id of the invitation.
+    /// Adds somebody; `reply` says what to answer with the id of the invitation.
     pub(super) async fn add(
         &self,
-        resource: &Resource,
+        asked: Asked<'_>,
         connection: &str,
         addition: Addition,
-    ) -> Result<String> {
+        reply: impl Fn(&str) -> Reply,
+    ) -> Result<Reply> {
         let Addition { user, timeout, callback, operation_context } = addition;
         let known = self.foundations().identities.existing(std::slice::from_ref(&user)).await?;
         let invitation_id = fresh();
         let until = self.now() + timeout.unwrap_or(self.foundations().ring_time);
-        self.with(resource, connection, |change| {
+        self.with(asked, connection, |change| {
             change.live(connection)?;
             change.invite(Invite {
                 user: user.clone(),
@@ -297,22 +282,21 @@ impl Calling {
                     operation_context: operation_context.clone(),
                 }),
             });
-            Ok(())
+            Ok(reply(&invitation_id))
         })
-        .await?;
-        Ok(invitation_id)
+        .await
     }
 
     /// A change by whoever holds this connection.
-    pub(super) async fn with<T>(
+    pub(super) async fn with(
         &self,
-        resource: &Resource,
+        asked: Asked<'_>,
         connection: &str,
-        act: impl Fn(&mut Change<'_>) -> Result<T>,
-    ) -> Result<T> {
+        act: impl Fn(&mut Change<'_>) -> Result<Reply>,
+    ) -> Result<Reply> {
         let call = store::call_of(self.db(), connection).await?;
         let call = call.ok_or_else(machine::call_is_over)?;
-        Ok(self.change_of(resource, &call, act).await?.0)
+        self.change_of(asked, &call, act).await
     }
 
     /// A call through one connection.
@@ -325,101 +309,26 @@ impl Calling {
         Ok(Seen { call, connection: connection.to_owned() })
     }
 
-    async fn change_of<T>(
+    /// A change of a call of the resource at which it is asked for.
+    async fn change_of(
         &self,
-        resource: &Resource,
+        asked: Asked<'_>,
         id: &str,
-        act: impl Fn(&mut Change<'_>) -> Result<T>,
-    ) -> Result<(T, Call)> {
-        self.change(id, |change| match change.call().resource == resource.name {
+        act: impl Fn(&mut Change<'_>) -> Result<Reply>,
+    ) -> Result<Reply> {
+        let Asked { resource, request } = asked;
+        self.change(id, request, |change| match change.call().resource == resource.name {
             true => act(change),
             false => Err(machine::call_is_over()),
         })
         .await
     }
 
-    /// Reads, changes and writes a call, until nobody was faster.
-    async fn change<T>(
-        &self,
-        id: &str,
-        act: impl Fn(&mut Change<'_>) -> Result<T>,
-    ) -> Result<(T, Call)> {
-        let _turn = self.0.turn.lock().await;
-        for _ in 0..RETRIES {
-            let Some(Loaded { mut call, revision }) = store::load(self.db(), id).await? else {
-                return Err(machine::call_is_over());
-            };
-            let (value, effects) = machine::change(&mut call, &act)?;
-            let statements = store::update(&call, revision, self.now());
-            match self.store(&call, statements, &effects).await {
-                Ok(()) => return Ok((value, call)),
-                Err(Failed::Overtaken) => {}
-                Err(failed) => return Err(failed.into()),
-            }
-        }
-        Err(busy())
-    }
-
-    /// Writes a call and all that follows from its change, and hands out what is for now.
-    async fn store(
-        &self,
-        call: &Call,
-        mut statements: Vec<Statement>,
-        effects: &[Effect],
-    ) -> std::result::Result<(), Failed> {
-        let foundations = self.foundations();
-        let now = self.now();
-        let callbacks: Vec<NewDelivery> =
-            effects.iter().filter_map(|effect| self.callback(call, effect, now)).collect();
-        statements.extend(foundations.deliveries.enqueue(&callbacks));
-        let events: Vec<Event> =
-            effects.iter().filter_map(|effect| event(call, effect, now)).collect();
-        let Work { statements: published, committed } = foundations.events.work(&events);
-        statements.extend(published);
-        let mut pushed = Vec::new();
-        for effect in effects {
-            let Some(Enqueued { statements: more, deliveries }) = self.push(call, effect) else {
-                continue;
-            };
-            statements.extend(more);
-            pushed.extend(deliveries);
-        }
-        foundations.db.write(statements).await.map_err(Failed::from)?;
-        foundations.deliveries.accepted(&callbacks);
-        foundations.pushes.accepted(&pushed);
-        if let Some(committed) = committed {
-            committed();
-        }
-        for signal in effects.iter().filter_map(|effect| signal(call, effect)) {
-            foundations.ringing.signal(&signal);
-        }
-        Ok(())
-    }
-
-    fn callback(&self, call: &Call, effect: &Effect, now: Timestamp) -> Option<NewDelivery> {
-        let Effect::Callback(it) = effect else { return None };
-        let time = crate::time::offset(now);
-        let body = callback::body(call, it, &fresh(), &time);
-        Some(courier::delivery(&self.foundations().deliveries, &it.uri, &it.connection, body))
-    }
-
-    fn push(&self, call: &Call, effect: &Effect) -> Option<Enqueued> {
-        let (user, payload) = match effect {
-            Effect::Ring(user) => (user, incoming::ring(call, call.person(user)?)?),
-            Effect::Stop { user, missed } => (user, incoming::stop(call, user, *missed)),
-            _ => return None,
-        };
-        let foundations = self.foundations();
-        let users = std::slice::from_ref(user);
-        let worth = foundations.ring_time;
-        Some(foundations.pushes.to_users(&call.resource, users, Purpose::Calls, payload, worth))
-    }
-
-    fn db(&self) -> &Db {
+    pub(super) fn db(&self) -> &Db {
         &self.foundations().db
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.foundations().clock.now()
     }
 }
@@ -427,6 +336,33 @@ impl Calling {
 impl fmt::Debug for Calling {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Calling").finish_non_exhaustive()
+    }
+}
+
+/// A call in which nobody is yet, with the connection of who begins it.
+fn begun(resource: &Resource, new: NewCall) -> Call {
+    let connection = fresh();
+    let from = new.source.map_or_else(
+        || format!("28:acs:{}_{connection}", resource.id),
+        |source| source.as_str().to_owned(),
+    );
+    Call {
+        id: fresh(),
+        resource: resource.name.clone(),
+        correlation: fresh(),
+        from,
+        display_name: new.display_name,
+        connections: vec![Connection {
+            id: connection,
+            callback: Some(new.callback),
+            operation_context: new.operation_context,
+            state: State::Connecting,
+            answered_for: None,
+            sequence: 0,
+        }],
+        people: Vec::new(),
+        started: None,
+        ended: false,
     }
 }
 
@@ -444,64 +380,11 @@ fn rung(
     }
 }
 
-fn event(call: &Call, effect: &Effect, now: Timestamp) -> Option<Event> {
-    match effect {
-        Effect::Ring(user) => incoming::incoming_call(call, call.person(user)?, now),
-        Effect::Started(_) => Some(incoming::started(call, now)),
-        Effect::Joined(user) => Some(incoming::participant(call, user, true, now)),
-        Effect::Left(user) => Some(incoming::participant(call, user, false, now)),
-        Effect::Ended => Some(incoming::ended(call, now)),
-        Effect::Callback(_) | Effect::Stop { .. } => None,
-    }
-}
-
-fn signal(call: &Call, effect: &Effect) -> Option<Signal> {
-    match effect {
-        Effect::Ring(user) => Some(Signal::Ring {
-            user: user.clone(),
-            from: call.from(),
-            display_name: call.display_name.clone().unwrap_or_default(),
-            server_call_id: call.server_call_id(),
-            context: call.person(user)?.context(call)?.encode(),
-        }),
-        Effect::Stop { user, missed } => {
-            let server_call_id = call.server_call_id();
-            Some(Signal::Stop { user: user.clone(), server_call_id, missed: *missed })
-        }
-        _ => None,
-    }
-}
-
-/// Why a change is not on disk.
-enum Failed {
-    /// Somebody else was faster.
-    Overtaken,
-    Store(Error),
-}
-
-impl From<storage::Error> for Failed {
-    fn from(error: storage::Error) -> Self {
-        match error {
-            storage::Error::Constraint(_) | storage::Error::Duplicate(_) => Self::Overtaken,
-            other => Self::Store(other.into()),
-        }
-    }
-}
-
-impl From<Failed> for Error {
-    fn from(failed: Failed) -> Self {
-        match failed {
-            Failed::Overtaken => busy(),
-            Failed::Store(error) => error,
-        }
-    }
-}
-
-fn busy() -> Error {
+pub(super) fn busy() -> Error {
     let message = "The call is being changed by others at this moment. Try again.";
     Error::new(ErrorKind::Unavailable, "ServiceUnavailable", message)
 }
 
-fn fresh() -> String {
+pub(super) fn fresh() -> String {
     Uuid::new_v4().to_string()
 }

@@ -1,12 +1,16 @@
 //! Calls on disk. A change holds only while nobody else has changed the call.
 
+use axum::http::StatusCode;
 use kernel::{Result, Timestamp};
 use storage::{Db, Migration, Statement, vals};
 
 use super::model::Call;
+use super::repeat::{Reply, RequestId};
 
 /// What `Db::migrate` is given under the name `communication-calls`.
-pub const MIGRATIONS: &[Migration] = &[Migration {
+pub const MIGRATIONS: &[Migration] = &[CALLS, REPLIES];
+
+const CALLS: Migration = Migration {
     name: "calls",
     sql: "CREATE TABLE calls (
             id TEXT NOT NULL PRIMARY KEY,
@@ -29,7 +33,19 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
             call_id TEXT NOT NULL
           );
           CREATE INDEX call_requests_of_call ON call_requests (call_id);",
-}];
+};
+
+const REPLIES: Migration = Migration {
+    name: "replies to requests that may be repeated",
+    sql: "DROP TABLE call_requests;
+          CREATE TABLE call_replies (
+            request TEXT NOT NULL PRIMARY KEY,
+            call_id TEXT NOT NULL,
+            status BIGINT NOT NULL,
+            body TEXT NOT NULL
+          );
+          CREATE INDEX call_replies_of_call ON call_replies (call_id);",
+};
 
 /// A call as it was read.
 pub(super) struct Loaded {
@@ -52,11 +68,22 @@ pub(super) async fn call_of(db: &Db, connection: &str) -> Result<Option<String>>
     Ok(rows.first().map(|row| row.get(0)).transpose()?)
 }
 
-/// The connection that a repeated request has made.
-pub(super) async fn made_by(db: &Db, request: &str) -> Result<Option<String>> {
-    let sql = "SELECT connection FROM call_requests WHERE id = $1";
-    let rows = db.query(sql, vals![request]).await?;
-    Ok(rows.first().map(|row| row.get(0)).transpose()?)
+/// What a request was told when it came first.
+pub(super) async fn replied(db: &Db, request: &RequestId) -> Result<Option<Reply>> {
+    let sql = "SELECT status, body FROM call_replies WHERE request = $1";
+    let rows = db.query(sql, vals![request.as_str()]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let status = u16::try_from(row.get::<i64>(0)?).ok();
+    let status = status.and_then(|it| StatusCode::from_u16(it).ok());
+    let body = serde_json::from_str(&row.get::<String>(1)?).ok();
+    Ok(status.zip(body).map(|(status, body)| Reply { status, body }))
+}
+
+/// Calls that ring, with their revisions.
+pub(super) async fn ringing(db: &Db) -> Result<Vec<(String, i64)>> {
+    let sql = "SELECT id, revision FROM calls WHERE due_at IS NOT NULL";
+    let rows = db.query(sql, []).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 /// Calls in which a ringing is over.
@@ -94,10 +121,11 @@ fn connections(call: &Call) -> impl Iterator<Item = Statement> {
     call.connections.iter().map(move |it| Statement::new(sql, vals![&*it.id, &*call.id]))
 }
 
-/// That a request was carried out. Fails as a duplicate when it was before.
-pub(super) fn remember(request: &str, connection: &str, call: &str) -> Statement {
-    let sql = "INSERT INTO call_requests (id, connection, call_id) VALUES ($1, $2, $3)";
-    Statement::new(sql, vals![request, connection, call])
+/// What a request is told. Fails as a duplicate when it was carried out before.
+pub(super) fn remember(request: &RequestId, call: &str, reply: &Reply) -> Statement {
+    let sql = "INSERT INTO call_replies (request, call_id, status, body) VALUES ($1, $2, $3, $4)";
+    let status = i64::from(reply.status.as_u16());
+    Statement::new(sql, vals![request.as_str(), call, status, reply.body.to_string()])
 }
 
 /// Forgets calls that ended before this.
@@ -110,7 +138,7 @@ pub(super) fn forget(before: Timestamp) -> Vec<Statement> {
     };
     vec![
         of("call_connections"),
-        of("call_requests"),
+        of("call_replies"),
         Statement::new("DELETE FROM calls WHERE ended_at < $1", vals![before]),
     ]
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use kernel::{Result, Timestamp};
+use kernel::{ErrorKind, Result, Timestamp};
 use storage::{Val, vals};
 
 use super::model::{Message, MessageId, Participant, Thread};
@@ -73,6 +73,18 @@ pub struct Receipt {
 }
 
 impl Chat {
+    /// Whether the caller is in a thread, which need not exist.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn has(&self, access: &Access, thread: &str) -> Result<bool> {
+        match self.thread(access, thread).await {
+            Ok(thread) => Ok(thread.participant(&access.caller.id).is_some()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A thread that the caller is in.
     ///
     /// # Errors

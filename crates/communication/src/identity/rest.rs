@@ -174,6 +174,7 @@ impl Call {
         let now = service.identities().clock().now();
         let slot = check_signature(&resource, &parts, &body, now)?;
         version::IDENTITY.check(rest::Query::of(&parts.uri).one("api-version"))?;
+        service.admit(&parts, &resource.name, None).await?;
         Ok(Self { resource, slot, body })
     }
 

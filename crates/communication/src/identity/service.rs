@@ -1,10 +1,11 @@
 //! Creating, revoking and recognising users.
 //!
 //! What a node remembers of identities and tokens is a cache of the store; what a revocation changes
-//! is changed there before it is answered.
+//! is changed there before it is answered. Other nodes learn of it within about a second.
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use auth::KeySlot;
@@ -12,8 +13,10 @@ use aws_lc_rs::digest::{SHA256, digest};
 use kernel::{Clock, Error, ErrorKind, Result, Secret, Timestamp};
 use storage::{Db, MasterKey};
 use tokio::sync::broadcast;
+use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
+use super::MAX_LIFETIME;
 use super::scope::Scopes;
 use super::signing::SigningKeys;
 use super::store::{self, Issues, Stored};
@@ -26,6 +29,10 @@ use crate::resource::Resource;
 const REMEMBERED: usize = 16_384;
 /// How many endings may wait for a listener before it is told that it missed some.
 const ENDINGS: usize = 1_024;
+/// How often it is looked whether another server has ended tokens.
+const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+/// How long an ending is kept for servers that have not looked: longer than any token lives.
+const KEEP_ENDINGS: Duration = MAX_LIFETIME.saturating_add(Duration::from_hours(1));
 /// Longest custom id, in bytes. Azure publishes no figure.
 const MAX_CUSTOM_ID: usize = 256;
 
@@ -41,6 +48,8 @@ struct Inner {
     tokens: Recent<[u8; 32], Arc<Claims>>,
     generations: Recent<RawId, Generation>,
     endings: broadcast::Sender<Ended>,
+    /// The number of the last ending that this server knows.
+    seen: AtomicI64,
 }
 
 /// What is known about an identity's tokens.
@@ -60,13 +69,16 @@ pub enum Ending {
     Deleted,
 }
 
-/// The tokens of a user have ended; whoever holds a connection opened with one closes it.
+/// The tokens of a user have ended; whoever holds a connection opened with one closes it. It may be
+/// told twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// Whose.
     pub user: RawId,
     /// Why.
     pub ending: Ending,
+    /// The tokens of generations before this one.
+    pub before: i64,
 }
 
 /// A user who has shown a good token.
@@ -78,6 +90,8 @@ pub struct Caller {
     pub scopes: Scopes,
     /// When the token ends.
     pub expires: Timestamp,
+    /// Which revocation of the user's tokens it comes after.
+    pub generation: i64,
 }
 
 /// A new token.
@@ -115,7 +129,9 @@ impl Identities {
         let keys = SigningKeys::open(db.clone(), master, clock.now()).await?;
         let (tokens, generations) = (Recent::new(REMEMBERED), Recent::new(REMEMBERED));
         let endings = broadcast::Sender::new(ENDINGS);
-        Ok(Self(Arc::new(Inner { db, clock, keys, tokens, generations, endings })))
+        // Nothing is remembered yet, so nothing can be out of date.
+        let seen = AtomicI64::new(store::revision(&db).await?);
+        Ok(Self(Arc::new(Inner { db, clock, keys, tokens, generations, endings, seen })))
     }
 
     /// The users whose tokens end from now on. A listener that falls behind is told so by the channel
@@ -152,14 +168,50 @@ impl Identities {
             return refuse(TokenRefusal::KeyReplaced);
         }
         let id = claims.user();
-        match self.generation(&id).await? {
+        match self.generation_of(&id, claims.generation()).await? {
             Generation::Deleted => refuse(TokenRefusal::IdentityDeleted),
             Generation::Current(generation) if generation != claims.generation() => {
                 refuse(TokenRefusal::Revoked)
             }
-            Generation::Current(_) => {
-                Ok(Caller { id, scopes: claims.scopes(), expires: claims.expires() })
+            Generation::Current(generation) => {
+                let (scopes, expires) = (claims.scopes(), claims.expires());
+                Ok(Caller { id, scopes, expires, generation })
             }
+        }
+    }
+
+    /// Learns what other servers end, for ever.
+    pub async fn follow(&self) {
+        let mut interval = tokio::time::interval(FOLLOW_EVERY);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            if let Err(error) = self.learn().await {
+                let context = error.operator_context();
+                tracing::warn!(%error, context, "cannot look for tokens that were revoked");
+            }
+        }
+    }
+
+    /// Learns what other servers have ended since the last time; its own endings come again.
+    pub(crate) async fn learn(&self) -> Result<()> {
+        let newest = store::revision(&self.0.db).await?;
+        loop {
+            let seen = self.0.seen.load(Ordering::Acquire);
+            if seen >= newest {
+                return Ok(());
+            }
+            let noted = store::endings_since(&self.0.db, seen).await?;
+            // None is left of what was forgotten long ago.
+            let last = noted.last().map_or(newest, |(number, ..)| *number);
+            for (_, user, generation) in noted {
+                let (generation, ending) = match generation {
+                    Some(generation) => (Generation::Current(generation), Ending::Revoked),
+                    None => (Generation::Deleted, Ending::Deleted),
+                };
+                self.end(&user, generation, ending);
+            }
+            self.0.seen.fetch_max(last, Ordering::AcqRel);
         }
     }
 
@@ -171,12 +223,15 @@ impl Identities {
         Ok(store::existing(&self.0.db, ids).await?.into_iter().collect())
     }
 
-    /// Looks after the signing keys; to be called every few minutes.
+    /// Looks after the signing keys, and forgets old endings; to be called every few minutes.
     ///
     /// # Errors
     /// When the store fails; the keys in force stay.
     pub async fn refresh_keys(&self) -> Result<()> {
-        self.0.keys.refresh(self.0.clock.now()).await
+        let now = self.0.clock.now();
+        // Tokens of before have ended by themselves.
+        store::forget_endings(&self.0.db, now - KEEP_ENDINGS).await?;
+        self.0.keys.refresh(now).await
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
@@ -185,6 +240,11 @@ impl Identities {
 
     pub(crate) fn jwks(&self) -> serde_json::Value {
         self.0.keys.jwks()
+    }
+
+    /// A token that says `claims`, for whoever knows the public keys; not for any user.
+    pub(crate) fn attest(&self, claims: &serde_json::Value) -> Result<Secret> {
+        self.0.keys.with_newest(|key| token::attest(claims, key))
     }
 
     /// A new identity, or the one with this custom id; with a token if one is wanted.
@@ -227,7 +287,7 @@ impl Identities {
     /// Ends every token of an identity.
     pub(crate) async fn revoke(&self, resource: &Resource, id: &RawId) -> Result<()> {
         let generation = match id.belongs_to(&resource.id) {
-            true => store::revoke(&self.0.db, id).await?,
+            true => store::revoke(&self.0.db, id, self.0.clock.now()).await?,
             false => None,
         };
         let generation = generation.ok_or_else(|| no_such_identity(resource, id))?;
@@ -240,7 +300,7 @@ impl Identities {
         if !id.belongs_to(&resource.id) {
             return Err(no_such_identity(resource, id));
         }
-        store::delete(&self.0.db, id).await?;
+        store::delete(&self.0.db, id, self.0.clock.now()).await?;
         self.end(id, Generation::Deleted, Ending::Deleted);
         Ok(())
     }
@@ -264,8 +324,11 @@ impl Identities {
         Ok(self.0.tokens.put(name, claims, |_, _| false))
     }
 
-    async fn generation(&self, id: &RawId) -> Result<Generation> {
-        if let Some(generation) = self.0.generations.get(id) {
+    /// The generation of an identity, whose token says that it is at least `at_least`: what is
+    /// remembered may be from before a revocation by another server.
+    async fn generation_of(&self, id: &RawId, at_least: i64) -> Result<Generation> {
+        let remembered = self.0.generations.get(id);
+        if let Some(generation) = remembered.filter(|it| *it >= Generation::Current(at_least)) {
             return Ok(generation);
         }
         let stored = store::find(&self.0.db, id).await?;
@@ -281,8 +344,12 @@ impl Identities {
 
     fn end(&self, id: &RawId, generation: Generation, ending: Ending) {
         self.remember(id, generation);
+        let before = match generation {
+            Generation::Current(generation) => generation,
+            Generation::Deleted => i64::MAX,
+        };
         // Without listeners there is nothing open to close.
-        let _ = self.0.endings.send(Ended { user: id.clone(), ending });
+        let _ = self.0.endings.send(Ended { user: id.clone(), ending, before });
     }
 
     fn sign(

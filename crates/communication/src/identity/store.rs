@@ -69,16 +69,66 @@ pub(crate) async fn issue(db: &Db, id: &RawId, now: Timestamp) -> Result<Option<
     generation(db, sql, vals![id.as_str(), now]).await
 }
 
-/// Makes all tokens stale; `None` for an identity that does not exist.
-pub(crate) async fn revoke(db: &Db, id: &RawId) -> Result<Option<i64>> {
-    let sql = "UPDATE identities SET generation = generation + 1 WHERE raw_id = $1
-               RETURNING generation";
-    generation(db, sql, vals![id.as_str()]).await
+/// Makes all tokens stale and notes it for other servers; `None` for an identity that does not exist.
+pub(crate) async fn revoke(db: &Db, id: &RawId, now: Timestamp) -> Result<Option<i64>> {
+    let revoke = "UPDATE identities SET generation = generation + 1 WHERE raw_id = $1
+                  RETURNING generation";
+    let note = "INSERT INTO identity_endings (number, raw_id, generation, ended_at)
+                SELECT r.number, i.raw_id, i.generation, $2
+                FROM identity_revision r, identities i WHERE i.raw_id = $1";
+    let statements = [
+        next_revision(),
+        Statement::new(revoke, vals![id.as_str()]),
+        Statement::new(note, vals![id.as_str(), now]),
+    ];
+    let outcomes = db.write(statements).await?;
+    Ok(outcomes[1].rows.first().map(|row| row.get(0)).transpose()?)
 }
 
-/// Forgets an identity.
-pub(crate) async fn delete(db: &Db, id: &RawId) -> Result<()> {
-    db.execute("DELETE FROM identities WHERE raw_id = $1", vals![id.as_str()]).await?;
+/// Forgets an identity and notes it for other servers.
+pub(crate) async fn delete(db: &Db, id: &RawId, now: Timestamp) -> Result<()> {
+    let note = "INSERT INTO identity_endings (number, raw_id, generation, ended_at)
+                SELECT r.number, i.raw_id, NULL, $2
+                FROM identity_revision r, identities i WHERE i.raw_id = $1";
+    let delete = "DELETE FROM identities WHERE raw_id = $1";
+    let statements = [
+        next_revision(),
+        Statement::new(note, vals![id.as_str(), now]),
+        Statement::new(delete, vals![id.as_str()]),
+    ];
+    db.write(statements).await?;
+    Ok(())
+}
+
+/// First in a transaction that ends tokens: whoever has seen a number has seen all below it, since the
+/// row lets one such transaction in at a time.
+fn next_revision() -> Statement {
+    Statement::new("UPDATE identity_revision SET number = number + 1", [])
+}
+
+/// The number of the last ending.
+pub(crate) async fn revision(db: &Db) -> Result<i64> {
+    let rows = db.query("SELECT number FROM identity_revision", []).await?;
+    Ok(rows.first().map_or(Ok(0), |row| row.get(0))?)
+}
+
+/// An ending that was noted: its number, whose tokens, and the generation that holds; none when the
+/// identity is gone.
+pub(crate) type Noted = (i64, RawId, Option<i64>);
+
+/// The endings after one, the oldest first.
+pub(crate) async fn endings_since(db: &Db, number: i64) -> Result<Vec<Noted>> {
+    let sql = "SELECT number, raw_id, generation FROM identity_endings WHERE number > $1
+               ORDER BY number LIMIT 1000";
+    let rows = db.query(sql, vals![number]).await?;
+    let noted =
+        rows.iter().map(|row| Ok((row.get(0)?, RawId::new(row.get::<String>(1)?), row.get(2)?)));
+    noted.collect()
+}
+
+/// Forgets endings from before a moment.
+pub(crate) async fn forget_endings(db: &Db, before: Timestamp) -> Result<()> {
+    db.execute("DELETE FROM identity_endings WHERE ended_at < $1", vals![before]).await?;
     Ok(())
 }
 

@@ -20,6 +20,8 @@ storage::conformance!(
     a_revocation_ends_the_tokens_of_before_and_is_told,
     a_deleted_identity_gets_no_tokens_and_its_old_ones_end,
     a_revocation_is_known_after_a_restart,
+    what_one_server_ends_the_others_learn,
+    a_token_that_another_server_issued_after_a_revocation_holds_at_once,
     replacing_a_key_ends_the_tokens_that_it_issued,
     a_custom_id_leads_to_the_same_identity,
     refusals_name_what_is_wrong,
@@ -92,7 +94,7 @@ async fn a_revocation_ends_the_tokens_of_before_and_is_told(db: TestDb) {
     let revoke = target(&id, "/:revokeAccessTokens");
     assert_eq!(world.signed("POST", &revoke, Value::Null).await.0, StatusCode::NO_CONTENT);
     assert!(!holds(&world, &before).await);
-    let ended = Ended { user: RawId::new(id.as_str()), ending: Ending::Revoked };
+    let ended = Ended { user: RawId::new(id.as_str()), ending: Ending::Revoked, before: 1 };
     assert_eq!(endings.try_recv(), Ok(ended));
 
     let body = json!({ "scopes": ["chat"] });
@@ -120,6 +122,48 @@ async fn a_revocation_is_known_after_a_restart(db: TestDb) {
     world.signed("POST", &target(&id, "/:revokeAccessTokens"), Value::Null).await;
     let again = World::over(world.db.clone()).await;
     assert!(!holds(&again, &token).await);
+}
+
+async fn what_one_server_ends_the_others_learn(db: TestDb) {
+    let (one, two) = (World::on(&db).await, World::over(db.another_handle().await).await);
+    let mut users = Vec::new();
+    for _ in 0..3 {
+        users.push(one.token(&["chat"]).await);
+    }
+    for (_, token) in &users {
+        assert!(holds(&two, token).await, "and is remembered");
+    }
+    let mut endings = two.service.identities().endings();
+    let revoke = target(&users[0].0, "/:revokeAccessTokens");
+    assert_eq!(one.signed("POST", &revoke, Value::Null).await.0, StatusCode::NO_CONTENT);
+    let delete = target(&users[1].0, "");
+    assert_eq!(one.signed("DELETE", &delete, Value::Null).await.0, StatusCode::NO_CONTENT);
+    two.service.identities().learn().await.unwrap();
+    let told = [endings.try_recv().unwrap(), endings.try_recv().unwrap()];
+    let ended =
+        |at: usize, ending, before| Ended { user: RawId::new(&*users[at].0), ending, before };
+    assert_eq!(told, [ended(0, Ending::Revoked, 1), ended(1, Ending::Deleted, i64::MAX)]);
+    for (at, held) in [(0, false), (1, false), (2, true)] {
+        assert_eq!(holds(&two, &users[at].1).await, held, "{at}");
+    }
+    two.service.identities().learn().await.unwrap();
+    assert!(endings.try_recv().is_err(), "it is told once");
+
+    one.clock.advance(Duration::from_hours(26));
+    one.service.identities().refresh_keys().await.unwrap();
+    let rows = one.db.query("SELECT number FROM identity_endings", []).await.unwrap();
+    assert!(rows.is_empty(), "no token is left of then");
+}
+
+async fn a_token_that_another_server_issued_after_a_revocation_holds_at_once(db: TestDb) {
+    let (one, two) = (World::on(&db).await, World::over(db.another_handle().await).await);
+    let (id, before) = one.token(&["chat"]).await;
+    assert!(holds(&two, &before).await);
+    one.signed("POST", &target(&id, "/:revokeAccessTokens"), Value::Null).await;
+    let body = json!({ "scopes": ["chat"] });
+    let (_, answer) = one.signed("POST", &target(&id, "/:issueAccessToken"), body).await;
+    assert!(holds(&two, answer["token"].as_str().unwrap()).await);
+    assert!(!holds(&two, &before).await);
 }
 
 async fn replacing_a_key_ends_the_tokens_that_it_issued(db: TestDb) {

@@ -14,7 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kernel::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::scope::Scopes;
 use super::signing::SigningKey;
@@ -147,10 +147,19 @@ impl Claims {
 
 /// The token that says `claims`.
 pub(crate) fn sign(claims: &Claims, key: &SigningKey) -> Secret {
+    signed(&claims.encode(), key)
+}
+
+/// A token that says something else. It is no user access token, since it names no user.
+pub(crate) fn attest(claims: &Value, key: &SigningKey) -> Secret {
+    signed(&URL_SAFE_NO_PAD.encode(claims.to_string()), key)
+}
+
+fn signed(payload: &str, key: &SigningKey) -> Secret {
     let header = json!({ "alg": "ES256", "kid": key.kid(), "typ": "JWT" });
     let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
     token.push('.');
-    token.push_str(&claims.encode());
+    token.push_str(payload);
     let signature = key.sign(token.as_bytes());
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut token);
@@ -224,6 +233,15 @@ mod tests {
         let read = verify(token.expose(), |kid| (kid == key.kid()).then(|| key.point().to_vec()));
         assert_eq!(read.as_ref(), Ok(&claims));
         assert_eq!(read.unwrap().user(), user);
+    }
+
+    #[test]
+    fn an_attestation_is_no_user_access_token() {
+        let key = key();
+        let claims = json!({ "iss": "https://here", "aud": "r", "exp": 4_000_000_000_i64 });
+        let token = attest(&claims, &key);
+        let read = verify(token.expose(), |_| Some(key.point().to_vec()));
+        assert_eq!(read, Err(TokenRefusal::Malformed));
     }
 
     #[test]

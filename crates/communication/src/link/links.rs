@@ -15,7 +15,7 @@ use super::answer::Sent;
 use super::connection::HubConnection;
 use super::fault::{Counters, Fault, FaultKind, Stage, refusal};
 use super::hub::{Hub, Push};
-use super::probe::{self, HubDirectory};
+use super::probe::{self, HubDirectory, Platform};
 
 /// What `Db::migrate` is given under the name `communication-links`.
 pub const MIGRATIONS: &[Migration] = &[Migration {
@@ -117,7 +117,7 @@ impl Links {
         self.0.linked.load().contains(resource)
     }
 
-    async fn refresh(&self) -> Result<()> {
+    pub(super) async fn refresh(&self) -> Result<()> {
         let rows = self.0.db.query("SELECT resource FROM communication_links", []).await?;
         let linked = rows.iter().map(|row| Ok(row.get(0)?)).collect::<Result<HashSet<String>>>()?;
         if **self.0.linked.load() != linked {
@@ -213,13 +213,22 @@ impl Links {
             let fault = Fault::new(FaultKind::NotLinked, format!("'{resource}' has no hub"));
             return Ok(Sent::Fault(fault));
         };
-        let sent = self.0.hub.send(&link, push).await;
+        let sent = match self.known_fault(&link, push.platform) {
+            Some(fault) => Sent::Fault(fault),
+            None => self.0.hub.send(&link, push).await,
+        };
         match &sent {
             Sent::Fault(fault) => self.found(resource, fault).await?,
             Sent::Accepted => self.recovered(resource).await?,
             _ => {}
         }
         Ok(sent)
+    }
+
+    /// What is known to be wrong without asking the hub.
+    fn known_fault(&self, link: &Link, platform: Platform) -> Option<Fault> {
+        let mode = || self.0.directory.apns_mode(link);
+        (platform == Platform::Apns).then(mode).and_then(probe::apns_fault)
     }
 
     /// Asks the hub of a resource, without a word to any device, whether it would carry pushes: what is

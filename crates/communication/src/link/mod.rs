@@ -20,6 +20,8 @@ mod fault;
 mod hub;
 mod links;
 mod probe;
+#[cfg(test)]
+mod tests;
 
 pub use answer::Sent;
 pub use connection::HubConnection;

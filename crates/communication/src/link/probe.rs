@@ -2,13 +2,10 @@
 //!
 //! A hub tells over its data plane whether it exists, whether the key holds and may send, and whether
 //! it has credentials: a test send to a device that cannot exist is answered with what the platform
-//! says about the sender. How the hub reaches APNs is told only by who keeps the hub.
-
-use std::future;
+//! says about the sender. How the hub reaches APNs is told only by who keeps the hub; what is kept by
+//! somebody else, such as Azure, cannot be asked.
 
 use bytes::Bytes;
-use delivery::Doing;
-use wire::ResourceId;
 
 use super::answer::Sent;
 use super::fault::{Fault, FaultKind};
@@ -53,8 +50,9 @@ pub enum ApnsMode {
 
 /// What is known of a hub beside what its data plane says. The program gives it.
 pub trait HubDirectory: Send + Sync + 'static {
-    /// How a hub proves itself to APNs; `None` where that is unknown.
-    fn apns_mode<'a>(&'a self, hub: &'a ResourceId) -> Doing<'a, Option<ApnsMode>>;
+    /// How the hub that a link opens proves itself to APNs; `None` where that is unknown, such as for a
+    /// hub of somebody else that has the same name.
+    fn apns_mode(&self, link: &Link) -> Option<ApnsMode>;
 }
 
 /// Knows of no hub.
@@ -62,8 +60,8 @@ pub trait HubDirectory: Send + Sync + 'static {
 pub struct NoDirectory;
 
 impl HubDirectory for NoDirectory {
-    fn apns_mode<'a>(&'a self, _: &'a ResourceId) -> Doing<'a, Option<ApnsMode>> {
-        Box::pin(future::ready(None))
+    fn apns_mode(&self, _: &Link) -> Option<ApnsMode> {
+        None
     }
 }
 
@@ -82,7 +80,7 @@ pub(crate) async fn ask(hub: &Hub, directory: &dyn HubDirectory, link: &Link) ->
     for platform in Platform::ALL {
         platforms.push((platform, hub.test(link, &nobody(platform)).await));
     }
-    Report { platforms, apns: directory.apns_mode(&link.hub_id).await }
+    Report { platforms, apns: directory.apns_mode(link) }
 }
 
 /// A push to a device that cannot exist.
@@ -92,6 +90,13 @@ fn nobody(platform: Platform) -> Push {
         Platform::Fcm => ("tidings-link-check".to_owned(), r#"{"message":{"data":{}}}"#),
     };
     Push { platform, handle, body: Bytes::from_static(body.as_bytes()), headers: &[] }
+}
+
+/// What speaks against sending to Apple.
+pub(crate) fn apns_fault(mode: Option<ApnsMode>) -> Option<Fault> {
+    let detail = "the hub proves itself to APNs with a certificate";
+    (mode == Some(ApnsMode::Certificate))
+        .then(|| Fault::new(FaultKind::ApnsCertificateMode, detail))
 }
 
 /// What a report means: whatever is wrong, and whether that speaks against the link. One platform
@@ -112,10 +117,7 @@ pub fn findings(report: &Report) -> (Vec<Fault>, bool) {
             faults.push(fault);
         }
     }
-    if report.apns == Some(ApnsMode::Certificate) {
-        let detail = "the hub proves itself to APNs with a certificate";
-        faults.push(Fault::new(FaultKind::ApnsCertificateMode, detail));
-    }
+    faults.extend(apns_fault(report.apns));
     let missing = |it: &&Fault| it.kind == FaultKind::CredentialsMissing;
     let without = faults.iter().filter(missing).count();
     let against = faults.len() > without || without == report.platforms.len();

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use delivery::{Courier, Doing, Parcel, Plan, Verdict};
+use delivery::{Courier, Doing, NewDelivery, Parcel, Plan, Verdict};
 
-use super::outbox::{Order, Pushes};
+use super::outbox::{Inner, Order, Pushes};
 use super::payload::Payload;
+use super::{Purpose, Wake, journeys};
 use crate::identifier::RawId;
 use crate::link::{FaultKind, Sent};
 
@@ -34,9 +35,11 @@ impl PushCourier {
             return refused("Unreadable", "the work was written by another version");
         };
         let outcome = match order {
-            Order::Users { users, purpose, payload, seconds } => {
+            Order::Users { users, purpose, payload, seconds, order } => {
                 let users: Vec<RawId> = users.into_iter().map(RawId::new).collect();
-                self.spread(parcel, &users, (purpose.into(), seconds), &payload).await
+                let worth = Duration::from_secs(seconds);
+                let wake = Wake { purpose: purpose.into(), payload, worth, order };
+                self.spread(parcel, &users, &wake).await
             }
             Order::Device { user, id, payload } => {
                 self.send(&parcel.target, &RawId::new(user), &id, &payload).await
@@ -45,27 +48,28 @@ impl PushCourier {
         outcome.unwrap_or_else(|error| retry("Store", error.message().to_owned(), None, false))
     }
 
-    /// Finds the devices of those who are away; each becomes a delivery.
+    /// Finds the devices that are to be woken; each becomes a delivery.
     async fn spread(
         &self,
         parcel: &Parcel,
         users: &[RawId],
-        (purpose, seconds): (super::Purpose, u64),
-        payload: &Payload,
+        wake: &Wake,
     ) -> kernel::Result<Verdict> {
         let inner = &self.pushes.0;
         // Without a hub devices are kept, and nothing is sent.
         if inner.links.status(&parcel.target).await?.is_none() {
+            journeys::not_linked();
             return Ok(Verdict::Delivered);
         }
-        let away: Vec<RawId> =
-            users.iter().filter(|user| !inner.presence.is_connected(user)).cloned().collect();
         let mut orders = Vec::new();
-        for (user, id) in inner.devices.of(&away, purpose).await? {
-            let payload = payload.to(&user);
+        for (user, id) in self.away(users, wake.purpose).await? {
+            let order_key = wake.order.as_ref().map(|order| format!("{order}/{id}"));
+            let payload = wake.payload.to(&user);
             let order = Order::Device { user: user.as_str().to_owned(), id, payload };
-            orders.push(self.pushes.delivery(&parcel.target, &order, Duration::from_secs(seconds)));
+            let delivery = self.pushes.delivery(&parcel.target, &order, wake.worth);
+            orders.push(NewDelivery { order_key, ..delivery });
         }
+        journeys::matched(users.len(), orders.len());
         if orders.is_empty() {
             return Ok(Verdict::Delivered);
         }
@@ -78,6 +82,23 @@ impl PushCourier {
         Ok(Verdict::Delivered)
     }
 
+    /// The devices of these users that need a push: whoever is connected anywhere reads messages there,
+    /// but every device rings.
+    async fn away(
+        &self,
+        users: &[RawId],
+        purpose: Purpose,
+    ) -> kernel::Result<Vec<(RawId, String)>> {
+        let Inner { devices, presence, .. } = &*self.pushes.0;
+        let asked = users.iter().filter(|user| match purpose {
+            Purpose::Chat => !presence.is_connected(user),
+            Purpose::Calls => true,
+        });
+        let mut found = devices.of(&asked.cloned().collect::<Vec<_>>(), purpose).await?;
+        found.retain(|(user, id)| !presence.is_device_connected(user, id));
+        Ok(found)
+    }
+
     async fn send(
         &self,
         resource: &str,
@@ -87,11 +108,12 @@ impl PushCourier {
     ) -> kernel::Result<Verdict> {
         let inner = &self.pushes.0;
         let Some(device) = inner.devices.get(user, id).await? else {
+            journeys::unregistered();
             return Ok(Verdict::Delivered);
         };
         let secrets = &device.secrets;
         let push = payload.push(device.platform, &secrets.handle, secrets.keys.as_ref());
-        Ok(match inner.links.send(resource, &push).await? {
+        let verdict = match inner.links.send(resource, &push).await? {
             Sent::Accepted => Verdict::Delivered,
             Sent::DeviceGone => {
                 inner.devices.delete(user, id).await?;
@@ -107,11 +129,15 @@ impl PushCourier {
             Sent::Fault(fault) => {
                 let own = matches!(
                     fault.kind,
-                    FaultKind::CredentialsMissing | FaultKind::CredentialsRejected
+                    FaultKind::CredentialsMissing
+                        | FaultKind::CredentialsRejected
+                        | FaultKind::ApnsCertificateMode
                 );
                 retry(fault.kind.code(), fault.to_string(), None, !own)
             }
-        })
+        };
+        journeys::answered(device.platform.format(), &verdict);
+        Ok(verdict)
     }
 }
 

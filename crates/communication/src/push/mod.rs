@@ -12,16 +12,20 @@
 //! A message costs one row in its own transaction, whoever is in the thread; who is away and has which
 //! devices is found out afterwards, and each device becomes a delivery of its own. Invariants: a
 //! message that is on disk is pushed, or a record says why not; nobody is pushed what they wrote; a
-//! device that its platform has forgotten is forgotten here.
+//! device that its platform has forgotten is forgotten here. Who is connected reads messages there, on
+//! whichever device; a call rings at every device, so one that is not connected itself is woken.
 
 mod courier;
 mod devices;
+mod journeys;
 mod outbox;
 mod payload;
 mod presence;
 mod registration;
 mod rest;
 mod seal;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use delivery::NewDelivery;
 
@@ -34,6 +38,16 @@ pub use rest::router;
 
 /// The queue of pushes; a target is the name of a resource.
 pub const QUEUE: &str = "chat-push";
+
+/// What wakes devices.
+pub(crate) struct Wake {
+    pub(crate) purpose: Purpose,
+    pub(crate) payload: Payload,
+    /// How long it is worth anything.
+    pub(crate) worth: std::time::Duration,
+    /// Pushes of one name reach a device one after another, in the order in which they were made.
+    pub(crate) order: Option<String>,
+}
 
 /// How new work is written and begun.
 pub(crate) struct Enqueued {

@@ -12,13 +12,13 @@ use super::devices::Devices;
 use super::payload::{self, Payload};
 use super::presence::Presence;
 use super::registration::Purpose;
-use super::{Enqueued, QUEUE};
+use super::{Enqueued, QUEUE, Wake};
 use crate::chat::{ChangeKind, ChatChange};
 use crate::identifier::RawId;
 use crate::link::Links;
 use crate::ports::{Outbox, Work};
 
-/// A push about a message is worth this long, and one about a call as long as it may ring.
+/// How long a push about a message is worth anything.
 const WORTH: Duration = Duration::from_hours(1);
 const ATTEMPTS: u32 = 8;
 
@@ -36,8 +36,15 @@ pub(super) struct Inner {
 /// What the queue keeps.
 #[derive(Debug, PartialEq, Deserialize, Serialize)]
 pub(super) enum Order {
-    /// To whoever of these users is away.
-    Users { users: Vec<String>, purpose: For, payload: Payload, seconds: u64 },
+    /// To the devices of these users that are away.
+    Users {
+        users: Vec<String>,
+        purpose: For,
+        payload: Payload,
+        seconds: u64,
+        #[serde(default)]
+        order: Option<String>,
+    },
     /// To one device.
     Device { user: String, id: String, payload: Payload },
 }
@@ -87,23 +94,18 @@ impl Pushes {
         }
     }
 
-    /// A push to the devices of these users, within `worth`.
-    pub(crate) fn to_users(
-        &self,
-        resource: &str,
-        users: &[RawId],
-        purpose: Purpose,
-        payload: Payload,
-        worth: Duration,
-    ) -> Enqueued {
+    /// A push to the devices of these users that are away.
+    pub(crate) fn to_users(&self, resource: &str, users: &[RawId], wake: Wake) -> Enqueued {
         // Without a hub devices are kept, and nothing is sent.
         if !self.0.links.is_linked(resource) {
             return Enqueued { statements: Vec::new(), deliveries: Vec::new() };
         }
+        let Wake { purpose, payload, worth, order: key } = wake;
         let users = users.iter().map(|user| user.as_str().to_owned()).collect();
-        let seconds = worth.as_secs();
-        let order = Order::Users { users, purpose: purpose.into(), payload, seconds };
-        let deliveries = vec![self.delivery(resource, &order, worth)];
+        let (seconds, order) = (worth.as_secs(), key.clone());
+        let order = Order::Users { users, purpose: purpose.into(), payload, seconds, order };
+        let delivery = NewDelivery { order_key: key, ..self.delivery(resource, &order, worth) };
+        let deliveries = vec![delivery];
         Enqueued { statements: self.0.deliveries.enqueue(&deliveries), deliveries }
     }
 
@@ -137,8 +139,8 @@ impl Outbox for Pushes {
         }
         let payload = payload::message(change, message);
         let resource = &change.thread.resource;
-        let Enqueued { statements, deliveries } =
-            self.to_users(resource, &others, Purpose::Chat, payload, WORTH);
+        let wake = Wake { purpose: Purpose::Chat, payload, worth: WORTH, order: None };
+        let Enqueued { statements, deliveries } = self.to_users(resource, &others, wake);
         let pushes = self.clone();
         let accepted = move || pushes.accepted(&deliveries);
         Work { statements, committed: Some(Box::new(accepted)) }

@@ -1,4 +1,4 @@
-//! What clients are told of a change: the fields of the ten chat notifications. Pure.
+//! What clients are told: the kinds of notifications, and the fields of the ten that chat has. Pure.
 //!
 //! Objects inside a notification are JSON in a text. The JavaScript client takes `%` in such a text for
 //! an escape, other clients do not, so `%` is written in a way that both read alike ([`nested`]).
@@ -13,7 +13,7 @@ use crate::chat::{
 use crate::identifier::RawId;
 use crate::time;
 
-/// The ten notifications.
+/// The ten notifications of chat, and those of calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EventKind {
     /// Somebody wrote.
@@ -36,10 +36,14 @@ pub enum EventKind {
     ParticipantsAdded,
     /// Somebody left.
     ParticipantsRemoved,
+    /// Somebody calls.
+    IncomingCall,
+    /// The call rings no more: it was answered, or nobody took it.
+    CallEnded,
 }
 
 /// All of them, in the order in which they are counted.
-pub const EVENT_KINDS: [EventKind; 10] = [
+pub const EVENT_KINDS: [EventKind; 12] = [
     EventKind::MessageReceived,
     EventKind::MessageEdited,
     EventKind::MessageDeleted,
@@ -50,6 +54,8 @@ pub const EVENT_KINDS: [EventKind; 10] = [
     EventKind::ThreadDeleted,
     EventKind::ParticipantsAdded,
     EventKind::ParticipantsRemoved,
+    EventKind::IncomingCall,
+    EventKind::CallEnded,
 ];
 
 impl EventKind {
@@ -69,9 +75,12 @@ impl EventKind {
         }
     }
 
-    /// The number by which clients know it.
+    /// The number by which clients know it. Of calls only the first is public; the other is the one
+    /// that calling clients are known to name StopRinging.
     pub const fn number(self) -> u16 {
         match self {
+            Self::IncomingCall => 107,
+            Self::CallEnded => 110,
             Self::MessageReceived => 200,
             Self::TypingIndicator => 245,
             Self::ReadReceipt => 246,
@@ -103,6 +112,8 @@ impl EventKind {
             Self::ThreadDeleted => "chatThreadDeleted",
             Self::ParticipantsAdded => "participantsAdded",
             Self::ParticipantsRemoved => "participantsRemoved",
+            Self::IncomingCall => "incomingCall",
+            Self::CallEnded => "callEnded",
         }
     }
 

@@ -17,12 +17,19 @@ use std::time::Duration;
 use kernel::Timestamp;
 use tokio::sync::Notify;
 
+use super::journeys::{self, Reached};
 use super::notice::{Announcement, Notice, Push};
 use super::observer::{Answer, Observer};
 use super::ticket::Ticket;
 use super::trouter::Order;
 use crate::identifier::RawId;
-use crate::identity::Ending;
+use crate::identity::{Ended, Ending};
+
+mod rings;
+#[cfg(test)]
+mod tests;
+
+pub(super) use rings::Ring;
 
 /// How long a device that is away is told afterwards what it has missed. The real service names no
 /// figure; its headers suggest this one.
@@ -95,8 +102,10 @@ struct State {
     last_position: u64,
     /// When connections end, with their tokens.
     expiries: BTreeSet<(Timestamp, u64, RawId)>,
-    /// Whose tokens have ended lately: tickets given before are worth nothing.
-    ended: HashMap<RawId, Timestamp>,
+    /// Whose tokens have ended lately, and when: tickets of earlier generations are worth nothing.
+    ended: HashMap<RawId, (i64, Timestamp)>,
+    /// The calls that ring, for devices that come while they do.
+    rings: HashMap<RawId, Vec<Ring>>,
     /// Who has lost a last connection since the last tick.
     departed: Vec<(RawId, String)>,
     swept: Timestamp,
@@ -119,6 +128,7 @@ struct Device {
 struct Line {
     id: u64,
     expires: Timestamp,
+    generation: i64,
     link: Box<dyn Link>,
 }
 
@@ -144,19 +154,12 @@ impl Devices {
     /// Tells those whom it concerns. Called in the order of a thread's changes.
     pub(super) fn announce(&self, news: &Announcement) {
         let mut state = self.lock();
-        let State { users, last_position, .. } = &mut *state;
-        *last_position += 1;
+        state.last_position += 1;
         for user in news.receivers() {
-            let Some(devices) = users.get_mut(user) else { continue };
-            // Completed when the first device is found, once for all of a user.
-            let mut push = None;
-            for device in devices {
-                if device.is_connected() || !news.notice.kind.is_fleeting() {
-                    let notice = Arc::clone(&news.notice);
-                    let it = Waiting { position: *last_position, at: news.at, notice };
-                    device.tell(it, user, &mut push);
-                }
-            }
+            state.tell(user, &news.notice, news.at);
+        }
+        if news.notice.journey().is_some() {
+            journeys::announced(&news.notice, state.reached(news));
         }
     }
 
@@ -209,14 +212,17 @@ impl Devices {
         if state.closing {
             return Err(Refused::Closing);
         }
-        let ended = state.ended.get(&ticket.user).is_some_and(|ended| *ended >= ticket.issued);
-        if ended || ticket.token_expires <= now {
+        let ended = state.ended.get(&ticket.user);
+        if ended.is_some_and(|(before, _)| ticket.generation < *before)
+            || ticket.token_expires <= now
+        {
             return Err(Refused::Unauthorized);
         }
         state.expiries.insert((ticket.token_expires, member.line, ticket.user.clone()));
         let device = state.device(ticket, now);
         device.leaving = false;
-        device.lines.push(Line { id: member.line, expires: ticket.token_expires, link });
+        let Ticket { token_expires: expires, generation, .. } = *ticket;
+        device.lines.push(Line { id: member.line, expires, generation, link });
         if std::mem::take(&mut device.lost) {
             device.tell_newest(|link| link.order(Order::Lost));
         }
@@ -259,6 +265,7 @@ impl Devices {
         device.bytes -= it.notice.tail().len();
         let answer = Answer { user: member.user.clone(), event: it.notice.kind, status };
         drop(state);
+        journeys::answered(&it.notice, &answer);
         self.observers.iter().for_each(|observer| observer.answered(&answer));
     }
 
@@ -281,13 +288,16 @@ impl Devices {
         }
     }
 
-    /// The tokens of a user have ended.
-    pub(super) fn end(&self, user: &RawId, ending: Ending, now: Timestamp) {
+    /// The tokens of a user have ended. Connections of newer ones stay.
+    pub(super) fn end(&self, ended: &Ended, now: Timestamp) {
+        let Ended { user, ending, before } = ended;
         let mut state = self.lock();
-        state.ended.insert(user.clone(), now);
+        let known = state.ended.entry(user.clone()).or_insert((*before, now));
+        *known = (known.0.max(*before), now);
         let devices = state.users.get(user).into_iter().flatten();
-        devices.flat_map(|it| &it.lines).for_each(|line| line.link.order(Order::Unauthorized));
-        if ending == Ending::Deleted {
+        let lines = devices.flat_map(|it| &it.lines).filter(|line| line.generation < *before);
+        lines.for_each(|line| line.link.order(Order::Unauthorized));
+        if *ending == Ending::Deleted {
             state.expiries.retain(|(_, _, whose)| whose != user);
             state.users.remove(user);
         }
@@ -326,6 +336,11 @@ impl Devices {
     pub(super) fn is_connected(&self, user: &RawId) -> bool {
         let state = self.lock();
         state.users.get(user).is_some_and(|devices| devices.iter().any(Device::is_connected))
+    }
+
+    /// Whether a device of a user has a connection.
+    pub(super) fn is_device_connected(&self, user: &RawId, device: &str) -> bool {
+        find(&mut self.lock().users, user, device).is_some_and(|it| it.is_connected())
     }
 
     /// How many connections there are.
@@ -379,8 +394,34 @@ impl Devices {
 }
 
 impl State {
+    /// Where the receivers of a notification are.
+    fn reached(&self, news: &Announcement) -> Reached {
+        let mut reached = Reached::default();
+        for user in news.receivers() {
+            let devices = self.users.get(user).map_or(&[][..], Vec::as_slice);
+            let connected = devices.iter().filter(|it| it.is_connected()).count();
+            reached.connected += connected;
+            reached.away += devices.len() - connected;
+            reached.absent += usize::from(devices.is_empty());
+        }
+        reached
+    }
+
+    /// Queues a notification at all devices of a user, under the last position.
+    fn tell(&mut self, user: &RawId, notice: &Arc<Notice>, at: Timestamp) {
+        let Some(devices) = self.users.get_mut(user) else { return };
+        // Completed when the first device is found, once for all of a user.
+        let mut push = None;
+        for device in devices {
+            if device.is_connected() || !notice.kind.is_fleeting() {
+                let it = Waiting { position: self.last_position, at, notice: Arc::clone(notice) };
+                device.tell(it, user, &mut push);
+            }
+        }
+    }
+
     /// The device of a ticket; remembered from now on. One too many takes the place of the one that
-    /// has been away longest, or of the oldest.
+    /// has been away longest, or of the oldest. A new one is told what rings.
     fn device(&mut self, ticket: &Ticket, now: Timestamp) -> &mut Device {
         let devices = self.users.entry(ticket.user.clone()).or_default();
         let at = devices.iter().position(|it| it.name == ticket.device).unwrap_or_else(|| {
@@ -390,7 +431,12 @@ impl State {
                 let gone = devices.remove(oldest);
                 gone.lines.iter().for_each(|line| line.link.close());
             }
-            devices.push(Device::new(ticket.device.clone(), now));
+            let mut device = Device::new(ticket.device.clone(), now);
+            for ring in self.rings.get(&ticket.user).into_iter().flatten() {
+                self.last_position += 1;
+                device.queue(ring.waiting(self.last_position));
+            }
+            devices.push(device);
             devices.len() - 1
         });
         &mut devices[at]
@@ -418,7 +464,7 @@ impl State {
             }
         }
         self.users.retain(|_, devices| !devices.is_empty());
-        self.ended.retain(|_, ended| !is_over(*ended));
+        self.ended.retain(|_, (_, ended)| !is_over(*ended));
     }
 }
 
@@ -451,6 +497,10 @@ impl Device {
             let push = push.get_or_insert_with(|| Arc::new(it.notice.push(it.position, user)));
             link.push(push);
         });
+        self.queue(it);
+    }
+
+    fn queue(&mut self, it: Waiting) {
         self.bytes += it.notice.tail().len();
         self.waiting.push_back(it);
         self.trim();
@@ -498,6 +548,3 @@ fn remove(users: &mut HashMap<RawId, Vec<Device>>, user: &RawId, device: &str) {
         users.remove(user);
     }
 }
-
-#[cfg(test)]
-mod tests;

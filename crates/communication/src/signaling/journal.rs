@@ -227,6 +227,7 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use storage::Val;
+    use storage::testing::TestDb;
 
     use super::*;
     use crate::signaling::sample;
@@ -234,10 +235,18 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_secs(1_767_366_245);
 
-    async fn journal() -> (Journal, Db) {
-        let db = Db::in_memory().unwrap();
+    storage::conformance!(
+        a_device_that_was_there_until_the_end_gets_the_last_moments_again,
+        a_device_that_was_away_gets_what_came_since,
+        nobody_gets_what_was_said_before_or_after_them,
+        the_reader_is_spared_the_own_receipt,
+        rows_go_when_their_time_is_over,
+        a_user_has_so_many_registrations_and_can_drop_one,
+    );
+
+    async fn journal(db: &TestDb) -> Journal {
         db.migrate("communication", MIGRATIONS).await.unwrap();
-        (Journal::open(db.clone()).await.unwrap(), db)
+        Journal::open(Db::clone(db)).await.unwrap()
     }
 
     async fn note(db: &Db, change: &ChatChange) {
@@ -258,6 +267,7 @@ mod tests {
             device: "d".to_owned(),
             issued: NOW,
             token_expires: NOW + Duration::from_hours(1),
+            generation: 0,
         }
     }
 
@@ -272,14 +282,14 @@ mod tests {
     }
 
     /// Writes changes at seconds after `NOW`, and opens the journal as the next process does.
-    async fn restarted_after(seconds: &[i64]) -> (Journal, Db) {
-        let (_, db) = journal().await;
+    async fn restarted_after(db: &TestDb, seconds: &[i64]) -> Journal {
+        journal(db).await;
         for second in seconds {
             let at = NOW + Duration::from_secs(u64::try_from(*second).unwrap());
             let change = sample::message_at(&format!("at {second}"), at);
-            note(&db, &change).await;
+            note(db, &change).await;
         }
-        (Journal::open(db.clone()).await.unwrap(), db)
+        Journal::open(Db::clone(db)).await.unwrap()
     }
 
     async fn missed(journal: &Journal, user: &str, after: u64) -> Option<Vec<i64>> {
@@ -289,9 +299,8 @@ mod tests {
         Some(seconds.collect())
     }
 
-    #[tokio::test]
-    async fn a_device_that_was_there_until_the_end_gets_the_last_moments_again() {
-        let (journal, db) = restarted_after(&[0, 10, 17, 20]).await;
+    async fn a_device_that_was_there_until_the_end_gets_the_last_moments_again(db: TestDb) {
+        let journal = restarted_after(&db, &[0, 10, 17, 20]).await;
         join(&db, sample::BOB, 0, None).await;
         assert_eq!(missed(&journal, sample::BOB, 30).await, None, "it has not registered");
         journal.register(&registration(sample::BOB, "d"), NOW).await.unwrap();
@@ -301,9 +310,8 @@ mod tests {
         assert_eq!(missed(&journal, sample::BOB, 30).await, Some(vec![17, 20, 25]));
     }
 
-    #[tokio::test]
-    async fn a_device_that_was_away_gets_what_came_since() {
-        let (journal, db) = restarted_after(&[0, 10, 17, 20]).await;
+    async fn a_device_that_was_away_gets_what_came_since(db: TestDb) {
+        let journal = restarted_after(&db, &[0, 10, 17, 20]).await;
         join(&db, sample::BOB, 0, None).await;
         journal.register(&registration(sample::BOB, "d"), NOW).await.unwrap();
         let since = NOW + Duration::from_secs(11);
@@ -314,9 +322,8 @@ mod tests {
         assert_eq!(missed(&journal, sample::BOB, 7_201).await, None, "it has expired");
     }
 
-    #[tokio::test]
-    async fn nobody_gets_what_was_said_before_or_after_them() {
-        let (journal, db) = restarted_after(&[0, 1, 2]).await;
+    async fn nobody_gets_what_was_said_before_or_after_them(db: TestDb) {
+        let journal = restarted_after(&db, &[0, 1, 2]).await;
         let at = |second: i64| time::to_millis(NOW) + second * 1_000;
         join(&db, sample::BOB, at(1), Some(at(1))).await;
         journal.register(&registration(sample::BOB, "d"), NOW).await.unwrap();
@@ -325,9 +332,8 @@ mod tests {
         assert_eq!(missed(&journal, "8:acs:r_stranger", 3).await, Some(vec![]));
     }
 
-    #[tokio::test]
-    async fn the_reader_is_spared_the_own_receipt() {
-        let (journal, db) = journal().await;
+    async fn the_reader_is_spared_the_own_receipt(db: TestDb) {
+        let journal = journal(&db).await;
         for user in [sample::ALICE, sample::BOB] {
             join(&db, user, 0, None).await;
             journal.register(&registration(user, "d"), NOW).await.unwrap();
@@ -339,9 +345,8 @@ mod tests {
         assert_eq!(missed(&journal, sample::BOB, after).await.map(|it| it.len()), Some(1));
     }
 
-    #[tokio::test]
-    async fn rows_go_when_their_time_is_over() {
-        let (journal, db) = restarted_after(&[0, 1]).await;
+    async fn rows_go_when_their_time_is_over(db: TestDb) {
+        let journal = restarted_after(&db, &[0, 1]).await;
         journal.register(&registration(sample::BOB, "d"), NOW).await.unwrap();
         let newest = journal.newest().await.unwrap();
         note(&db, &sample::message("new")).await;
@@ -354,9 +359,8 @@ mod tests {
         assert_eq!(count("signaling_registrations").await, 0);
     }
 
-    #[tokio::test]
-    async fn a_user_has_so_many_registrations_and_can_drop_one() {
-        let (journal, db) = journal().await;
+    async fn a_user_has_so_many_registrations_and_can_drop_one(db: TestDb) {
+        let journal = journal(&db).await;
         for number in 0..MAX_REGISTRATIONS + 2 {
             let name = format!("{number:03}");
             let now = NOW + Duration::from_secs(u64::try_from(number).unwrap());

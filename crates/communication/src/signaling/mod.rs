@@ -6,6 +6,7 @@
 //! | `packet`, `trouter` | socket.io 0.9, and the conversation over it; pure |
 //! | `websocket`, `polling` | the conversation on its two transports |
 //! | `devices` | who is connected, and what each device has not taken yet |
+//! | `ringing` | calls that ring, told to the devices that are connected |
 //! | `journal` | registrations, and what a device has missed over a restart; rows |
 //! | `ticket` | what lets a client on to the next step |
 //! | `rest`, `connect` | the requests |
@@ -18,17 +19,19 @@
 //! registered. A notification whose answer was lost comes twice; after a kill, so do those of the last
 //! five seconds before it, and after an orderly stop those of the last one. Nobody is told anything that is not on disk, but typing.
 //!
-//! Not here: pushes to phones, calls.
+//! Not here: pushes to phones; what becomes of calls.
 
 mod body;
 mod connect;
 mod devices;
 mod journal;
+mod journeys;
 mod notice;
 mod observer;
 pub mod packet;
 mod polling;
 pub(crate) mod rest;
+mod ringing;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
@@ -103,6 +106,10 @@ impl Presence for Roster {
     fn is_connected(&self, user: &RawId) -> bool {
         self.0.is_connected(user)
     }
+
+    fn is_device_connected(&self, user: &RawId, device: &str) -> bool {
+        self.0.is_device_connected(user, device)
+    }
 }
 
 impl Signaling {
@@ -150,6 +157,12 @@ impl Signaling {
         self.0.devices.leave(patience).await;
     }
 
+    /// Has every client show its token again, since some may not hold any more: an access key that has
+    /// issued tokens was replaced.
+    pub fn ask_for_tokens(&self) {
+        self.0.devices.end_all();
+    }
+
     async fn tick(&self) {
         let mut interval = interval(TICK);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -172,7 +185,7 @@ impl Signaling {
         let mut endings = self.0.identities.endings();
         loop {
             match endings.recv().await {
-                Ok(ended) => self.0.devices.end(&ended.user, ended.ending, self.now()),
+                Ok(ended) => self.0.devices.end(&ended, self.now()),
                 Err(RecvError::Lagged(_)) => self.0.devices.end_all(),
                 Err(RecvError::Closed) => return,
             }

@@ -8,8 +8,8 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use gateway::frame::{self, OpCode};
-
-use kernel::Timestamp;
+use kernel::{Journey, Timestamp};
+use serde_json::{Map, Value};
 
 use super::body::{self, EventKind};
 use crate::chat::{ChatChange, Thread};
@@ -28,24 +28,39 @@ pub(super) struct Notice {
     pub(super) transaction: Arc<str>,
     /// The rest of the packet, from the text that follows the receiver on.
     tail: String,
+    /// Where its way is recorded, if it is.
+    journey: Option<Journey>,
 }
 
 impl Notice {
     /// The notification of a change.
     pub(super) fn of(change: &ChatChange) -> Self {
-        let fields = body::fields(change);
-        let json = serde_json::to_string(&fields).expect("a map of JSON is JSON");
+        let transaction = Arc::clone(&change.transaction);
+        Self::with_fields(EventKind::of(change), transaction, &body::fields(change))
+    }
+
+    /// A notification with these fields.
+    pub(super) fn with_fields(
+        kind: EventKind,
+        transaction: Arc<str>,
+        fields: &Map<String, Value>,
+    ) -> Self {
+        let json = serde_json::to_string(fields).expect("a map of JSON is JSON");
         // The text goes on after the receiver: `","eventId":…}`, quoted once more.
         let rest = format!("\",{}", &json[1..]);
         let mut tail = quoted(&rest);
         tail.push_str("\"}");
-        let transaction = Arc::clone(&change.transaction);
-        Self { kind: EventKind::of(change), transaction, tail }
+        Self { kind, transaction, tail, journey: Journey::recorded() }
     }
 
     /// A notification as [`Notice::tail`] was kept.
     pub(super) fn restored(kind: EventKind, transaction: Arc<str>, tail: String) -> Self {
-        Self { kind, transaction, tail }
+        Self { kind, transaction, tail, journey: None }
+    }
+
+    /// The journey in whose course it was made.
+    pub(super) fn journey(&self) -> Option<&Journey> {
+        self.journey.as_ref()
     }
 
     /// What makes the notification, with kind and transaction.
@@ -127,8 +142,6 @@ impl Push {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
     use crate::signaling::packet::Packet;
     use crate::signaling::sample;

@@ -1,7 +1,7 @@
 //! What clients make of their notifications: the one sign that they could read them.
 //!
-//! The chat client itself takes all ten, whatever its page listens to, so a 404 means that it could not
-//! read one, or that something else than a chat client is connected.
+//! The chat client itself takes all ten of chat, whatever its page listens to, so a 404 means that it
+//! could not read one, or that something else than a chat client is connected. Of calls it takes none.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -166,6 +166,7 @@ async fn handshake(State(signaling): State<Signaling>, call: Call) -> Answer {
         device: device(call.query.one("epid").unwrap_or_default(), "epid")?.to_owned(),
         issued: signaling.now(),
         token_expires: caller.expires,
+        generation: caller.generation,
     };
     let sid = ticket.seal(resource);
     let text = format!("{sid}:{HEARTBEAT_SECS}:{HEARTBEAT_SECS}:websocket,xhr-polling");

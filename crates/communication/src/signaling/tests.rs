@@ -17,6 +17,7 @@ use super::packet::{Packet, decode_batch};
 use super::*;
 use crate::chat::{Access, Chat};
 use crate::identifier::RawId;
+use crate::identity::{Ended, Ending};
 use crate::ports::Ports;
 use crate::testing::{self, World, new_thread};
 
@@ -283,7 +284,9 @@ async fn a_revocation_ends_a_session_before_it_is_opened() {
     let bob = server.person().await;
     let sid = server.handshake(&bob, "d").await;
     let now = server.world.clock_now();
-    server.signaling.0.devices.end(&bob.access.caller.id, crate::identity::Ending::Revoked, now);
+    let user = bob.access.caller.id.clone();
+    let ended = Ended { user, ending: Ending::Revoked, before: 1 };
+    server.signaling.0.devices.end(&ended, now);
     assert_eq!(server.fetch(&sid).await, [r#"0:::{"reason":"unauthorized"}"#]);
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Ticket {
     pub(super) issued: Timestamp,
     /// When the token ends, and so the connection.
     pub(super) token_expires: Timestamp,
+    /// Of the token: a later revocation ends the connection.
+    pub(super) generation: i64,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -37,6 +39,7 @@ struct Sealed<'a> {
     device: &'a str,
     issued: i64,
     expires: i64,
+    generation: i64,
 }
 
 impl Ticket {
@@ -47,6 +50,7 @@ impl Ticket {
             device: &self.device,
             issued: self.issued.as_micros(),
             expires: self.token_expires.as_secs(),
+            generation: self.generation,
         };
         let mut payload = nonce().to_vec();
         payload.extend(serde_json::to_vec(&sealed).expect("text and numbers are JSON"));
@@ -69,6 +73,7 @@ impl Ticket {
             device: sealed.device.to_owned(),
             issued: Timestamp::from_micros(sealed.issued),
             token_expires: Timestamp::from_secs(sealed.expires),
+            generation: sealed.generation,
         })
     }
 }
@@ -150,6 +155,7 @@ mod tests {
             device: "b3c3".to_owned(),
             issued: Timestamp::from_secs(1_767_366_245),
             token_expires: Timestamp::from_secs(1_767_369_845),
+            generation: 2,
         }
     }
 

@@ -51,6 +51,8 @@ impl<'a> Builder<'a> {
             communication: Communication {
                 clock_skew: seconds(settings, "communication.clock_skew_seconds"),
                 public_endpoint: settings.text("communication.public_endpoint").map(str::to_owned),
+                rate_limits: u32::try_from(settings.integer("communication.rate_limits"))
+                    .unwrap_or(u32::MAX),
             },
             log: log(settings),
             resources: self.resources(&resources, seconds(settings, "gateway.keep_alive_seconds")),

@@ -149,6 +149,8 @@ pub struct Communication {
     pub clock_skew: Duration,
     /// Where clients reach it, if not at the address of the request.
     pub public_endpoint: Option<String>,
+    /// How many times the published rate limits are allowed; 0 limits nothing.
+    pub rate_limits: u32,
 }
 
 /// `[upstream]`

@@ -47,6 +47,8 @@ impl FromRequestParts<Communication> for Call {
         let Path(segments) = Path::<HashMap<String, String>>::from_request_parts(parts, &())
             .await
             .map_err(|_| invalid("The path is not percent-encoded UTF-8."))?;
+        let thread = segments.get("thread").map(|thread| (&access, thread.as_str()));
+        service.admit(parts, access.caller.id.as_str(), thread).await?;
         let origin = rest::origin(parts, &access.resource);
         let path = parts.uri.path().to_owned();
         Ok(Self { access, query, headers: parts.headers.clone(), origin, path, segments })

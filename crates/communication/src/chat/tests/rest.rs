@@ -15,6 +15,7 @@ storage::conformance!(
     refusals_are_in_the_envelope_with_their_cure,
     without_a_token_the_body_is_empty_and_the_challenge_tells_why,
     a_repeated_create_is_answered_with_the_first_thread,
+    too_many_requests_are_refused_with_the_time_to_wait,
 );
 
 const VERSION: &str = "api-version=2025-03-15";
@@ -225,4 +226,38 @@ async fn a_repeated_create_is_answered_with_the_first_thread(db: TestDb) {
         ids.push(crate::testing::read(answer).await.1["chatThread"]["id"].clone());
     }
     assert_eq!(ids[0], ids[1]);
+}
+
+async fn too_many_requests_are_refused_with_the_time_to_wait(db: TestDb) {
+    let world = World::limited(storage::Db::clone(&db), 1).await;
+    let (alice, eve) = (world.token(&["chat"]).await, world.token(&["chat"]).await);
+    let order = json!({ "topic": "busy", "participants": [] });
+    let target = format!("/chat/threads?{VERSION}");
+    let (_, answer) = world.with_token(&alice.1, "POST", &target, order).await;
+    let thread = answer["chatThread"]["id"].as_str().unwrap().replace(':', "%3A");
+    let messages = format!("/chat/threads/{thread}/messages?{VERSION}");
+    let send = async |token: &str| {
+        world.with_token(token, "POST", &messages, json!({ "content": "hi" })).await
+    };
+    for _ in 0..20 {
+        assert_eq!(send(&eve.1).await.0, StatusCode::FORBIDDEN, "no member uses up nothing");
+    }
+    for _ in 0..10 {
+        assert_eq!(send(&alice.1).await.0, StatusCode::CREATED);
+    }
+    let (status, answer) = send(&alice.1).await;
+    assert_eq!(
+        (status, &answer["error"]["code"]),
+        (StatusCode::TOO_MANY_REQUESTS, &json!("TooManyRequests"))
+    );
+    let request = Request::post(&messages)
+        .header("host", "localhost")
+        .header("authorization", format!("Bearer {}", alice.1))
+        .body(Body::from("{}"))
+        .unwrap();
+    let response = world.call(request).await;
+    assert_eq!(response.headers()["retry-after"], "10");
+    assert_eq!(world.with_token(&alice.1, "GET", &messages, Value::Null).await.0, StatusCode::OK);
+    world.clock.advance(std::time::Duration::from_secs(10));
+    assert_eq!(send(&alice.1).await.0, StatusCode::CREATED);
 }

@@ -52,6 +52,7 @@ fn ticket(user: &str, device: &str) -> Ticket {
         device: device.to_owned(),
         issued: NOW,
         token_expires: NOW + Duration::from_hours(1),
+        generation: 0,
     }
 }
 
@@ -181,13 +182,61 @@ fn ends_come_with_the_token() {
 fn a_revocation_ends_connections_and_tickets() {
     let devices = Devices::default();
     let (heard, _) = connect(&devices, "tab");
-    devices.end(&RawId::new(sample::BOB), Ending::Revoked, NOW);
+    let (newer, _) =
+        connect_as(&devices, &Ticket { generation: 1, ..ticket(sample::BOB, "phone") });
+    devices.end(&revoked(sample::BOB, 1), NOW);
     assert_eq!(heard.take(), ["Unauthorized"]);
     let late = ticket(sample::BOB, "tab");
     let attached = devices.attach(&devices.member(&late), &late, Box::new(Heard::default()), NOW);
     assert_eq!(attached, Err(Refused::Unauthorized));
-    let fresh = Ticket { issued: NOW + Duration::from_secs(1), ..late };
+    let fresh = Ticket { generation: 1, ..late };
     connect_as(&devices, &fresh);
+    devices.end(&revoked(sample::BOB, 1), NOW);
+    assert_eq!(newer.take(), [""; 0], "told twice, it ends nothing newer");
+}
+
+fn revoked(user: &str, before: i64) -> Ended {
+    Ended { user: RawId::new(user), ending: Ending::Revoked, before }
+}
+
+/// What is told of a call.
+fn ring(kind: EventKind, call: &str) -> Ring {
+    let notice = Notice::with_fields(kind, call.into(), &serde_json::Map::new());
+    Ring { call: call.into(), notice: Arc::new(notice), at: NOW }
+}
+
+#[test]
+fn a_call_rings_at_devices_that_are_there_and_at_those_that_come() {
+    let devices = Devices::default();
+    let bob = RawId::new(sample::BOB);
+    let (phone, _) = connect(&devices, "phone");
+    devices.ring(&bob, ring(EventKind::IncomingCall, "c"));
+    assert_eq!(phone.positions(), [1]);
+    let (laptop, _) = connect(&devices, "laptop");
+    assert_eq!(laptop.positions(), [2], "it comes while it rings");
+    devices.hush(&bob, &ring(EventKind::CallEnded, "c"));
+    assert_eq!(phone.positions(), [3]);
+    assert_eq!(laptop.positions(), [3]);
+    let (late, _) = connect(&devices, "tablet");
+    assert_eq!(late.positions(), [0; 0]);
+}
+
+#[test]
+fn who_was_away_hears_of_a_missed_call_and_no_ringing() {
+    let devices = Devices::default();
+    let bob = RawId::new(sample::BOB);
+    let (_, member) = connect(&devices, "phone");
+    devices.detach(&member, NOW);
+    devices.ring(&bob, ring(EventKind::IncomingCall, "c"));
+    devices.ring(&bob, ring(EventKind::IncomingCall, "other"));
+    devices.hush(&bob, &ring(EventKind::CallEnded, "c"));
+    let (back, member) = connect(&devices, "phone");
+    assert_eq!(back.positions(), [2, 3], "the other call, and the end of the first");
+    for position in [2, 3] {
+        devices.answered(&member, position, 404);
+    }
+    devices.detach(&member, NOW);
+    assert_eq!(connect(&devices, "phone").0.positions(), [0; 0]);
 }
 
 #[test]
@@ -361,5 +410,47 @@ proptest! {
         for (it, expected) in expected {
             prop_assert_eq!(seen.remove(&it).unwrap_or_default(), expected);
         }
+    }
+}
+
+/// Keeps what is pushed.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<Arc<Push>>>>);
+
+impl Link for Kept {
+    fn push(&self, push: &Arc<Push>) {
+        self.0.lock().unwrap().push(Arc::clone(push));
+    }
+
+    fn order(&self, _order: Order) {}
+
+    fn close(&self) {}
+}
+
+#[test]
+fn a_message_to_a_large_thread_is_encoded_once_and_copied_to_each() {
+    const CROWD: usize = 250;
+    let mut change = message(1);
+    let thread = Arc::make_mut(&mut change.thread);
+    let bob = thread.participants[1].clone();
+    let named = |n: usize| RawId::new(format!("8:acs:r_{n:03}"));
+    thread.participants =
+        (0..CROWD).map(|n| crate::chat::Participant { id: named(n), ..bob.clone() }).collect();
+    let (devices, kept) = (Devices::default(), Kept::default());
+    for n in 0..CROWD {
+        let ticket = ticket(named(n).as_str(), "tab");
+        let member = devices.member(&ticket);
+        devices.attach(&member, &ticket, Box::new(kept.clone()), NOW).unwrap();
+    }
+
+    let news = Announcement::of(&change);
+    devices.announce(&news);
+    let shared = Arc::strong_count(&news.notice);
+    assert_eq!(shared, 1 + CROWD, "each device keeps the one that was encoded");
+    let pushes = kept.0.lock().unwrap();
+    assert_eq!(pushes.len(), CROWD);
+    for (n, push) in pushes.iter().enumerate() {
+        let own = push.text.strip_suffix(news.notice.tail()).unwrap();
+        assert!(own.contains(named(n).as_str()) && own.len() < 300, "{own}");
     }
 }

@@ -294,6 +294,15 @@ const GENERAL: &[Key] = &[
         doc: "How far the clock of a caller that signs requests with an access key may be off.",
     },
     Key {
+        path: "communication.rate_limits",
+        kind: Kind::Integer { min: 0, max: 10_000, unit: "times" },
+        preset: Preset::ByMode { dev: Literal::Integer(0), serve: Literal::Integer(10) },
+        modes: Modes::Both,
+        doc: "How often identities and chat may be used, in multiples of the limits that Azure \
+              publishes: 1 throttles as Azure does, 0 not at all. Requests above it are answered with \
+              429 and Retry-After.",
+    },
+    Key {
         path: "communication.public_endpoint",
         kind: Kind::Endpoint,
         preset: Preset::Absent("takes the address that the request was made to"),

@@ -2,15 +2,15 @@
 
 use kernel::Timestamp;
 
-use super::machine::{Change, Effect, Invite, change};
-use super::model::{Added, Call, Connection, State};
-use super::outcome::Unanswered;
+use crate::calling::machine::{Change, Effect, Invite, change};
+use crate::calling::model::{Added, Call, Connection, State};
+use crate::calling::outcome::Unanswered;
 use crate::identifier::RawId;
 
-const NOW: Timestamp = Timestamp::from_secs(1_767_366_245);
+pub(super) const NOW: Timestamp = Timestamp::from_secs(1_767_366_245);
 const LATER: Timestamp = Timestamp::from_secs(1_767_366_345);
 
-fn user(name: &str) -> RawId {
+pub(super) fn user(name: &str) -> RawId {
     RawId::user("r", name)
 }
 
@@ -25,13 +25,13 @@ fn connection(id: &str, answered_for: Option<&RawId>) -> Connection {
     }
 }
 
-fn invite(name: &str, added: Option<Added>) -> Invite {
+pub(super) fn invite(name: &str, added: Option<Added>) -> Invite {
     let until = NOW + std::time::Duration::from_secs(60);
     Invite { user: user(name), exists: true, secret: format!("secret of {name}"), until, added }
 }
 
 /// A call of an application that rings these users.
-fn ringing(names: &[&str]) -> Call {
+pub(super) fn ringing(names: &[&str]) -> Call {
     let mut call = Call {
         id: "c".to_owned(),
         resource: "local".to_owned(),
@@ -48,7 +48,7 @@ fn ringing(names: &[&str]) -> Call {
     call
 }
 
-fn act(call: &mut Call, act: impl FnOnce(&mut Change<'_>)) -> Vec<Effect> {
+pub(super) fn act(call: &mut Call, act: impl FnOnce(&mut Change<'_>)) -> Vec<Effect> {
     let done = change(call, |it| {
         act(it);
         Ok(())
@@ -65,7 +65,7 @@ fn told(effects: &[Effect]) -> Vec<(&str, &str)> {
     told.collect()
 }
 
-fn answered(call: &mut Call, name: &str) -> Vec<Effect> {
+pub(super) fn answered(call: &mut Call, name: &str) -> Vec<Effect> {
     let who = user(name);
     act(call, |it| it.answer(&who, Some(connection(name, Some(&who))), NOW).unwrap())
 }

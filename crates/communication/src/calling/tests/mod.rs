@@ -1,0 +1,5 @@
+//! Calls: what can happen to one, and what is written, told and pushed of it.
+
+mod machine;
+mod rings;
+mod service;
