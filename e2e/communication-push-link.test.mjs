@@ -11,6 +11,7 @@ const NAME = "local";
 const RESOURCE =
   "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tidings" +
   "/providers/Microsoft.Communication/CommunicationServices/local";
+const MANAGED = { provider: "communication", subscription: "00000000-0000-0000-0000-000000000000" };
 
 let server;
 let sdk;
@@ -18,8 +19,8 @@ let services;
 
 before(async () => {
   server = await Server.start();
-  sdk = new Sdk("js", server, "communication-management");
-  services = sdk.operations("communicationServices");
+  sdk = new Sdk("js", server, "management");
+  services = sdk.operations("communicationServices", MANAGED);
 });
 
 after(() => Promise.all([sdk?.close(), server?.stop()]));
@@ -33,7 +34,7 @@ async function refused(call, statusCode, code) {
 async function hubFor(t) {
   const hub = await FakeHub.start();
   t.after(() => hub.close());
-  t.after(() => sdk.operations("raw").POST(`${RESOURCE}/unlinkNotificationHub`));
+  t.after(() => sdk.operations("raw", MANAGED).POST(`${RESOURCE}/unlinkNotificationHub`));
   return hub;
 }
 
@@ -87,7 +88,7 @@ test("a hub is linked, replaced and unlinked", async (t) => {
   t.after(() => other.close());
   await link(other);
   assert.equal((await services.get(GROUP, NAME)).notificationHubId, other.resourceId);
-  const { status } = await sdk.operations("raw").POST(`${RESOURCE}/unlinkNotificationHub`);
+  const { status } = await sdk.operations("raw", MANAGED).POST(`${RESOURCE}/unlinkNotificationHub`);
   assert.equal(status, 200);
   assert.equal((await services.get(GROUP, NAME)).notificationHubId ?? null, null);
 });

@@ -12,6 +12,7 @@ import { Server } from "./lib/server.mjs";
 const RESOURCE =
   "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tidings" +
   "/providers/Microsoft.Communication/CommunicationServices/local";
+const MANAGED = { provider: "communication", subscription: "00000000-0000-0000-0000-000000000000" };
 
 let server;
 let sdk;
@@ -23,7 +24,7 @@ let thread;
 
 before(async () => {
   server = await Server.start();
-  [sdk, management] = [new Sdk("js", server, "communication"), new Sdk("js", server, "communication-management")];
+  [sdk, management] = [new Sdk("js", server, "communication"), new Sdk("js", server, "management")];
   hub = await FakeHub.start();
   const identity = sdk.client({ client: "identity" });
   alice = await identity.createUserAndToken(["chat"]);
@@ -39,10 +40,10 @@ after(() => Promise.all([sdk?.close(), management?.close(), hub?.close(), server
 
 const link = () => {
   const { resourceId, connectionString } = hub;
-  const services = management.operations("communicationServices");
+  const services = management.operations("communicationServices", MANAGED);
   return services.linkNotificationHub("tidings", "local", { linkNotificationHubParameters: { resourceId, connectionString } });
 };
-const unlink = () => management.operations("raw").POST(`${RESOURCE}/unlinkNotificationHub`);
+const unlink = () => management.operations("raw", MANAGED).POST(`${RESOURCE}/unlinkNotificationHub`);
 const nextSend = () => within(PATIENCE_MS, "a push", hub.sends.next());
 
 async function phone(t, platform, options) {
@@ -99,7 +100,7 @@ test("an unregistered phone is left alone", async (t) => {
 test("a hub of this server carries pushes to both push services", async (t) => {
   const { hub: name, connectionString } = server.ready.notificationhubs;
   const resourceId = hub.resourceId.replace("namespaces/fake/notificationHubs/hub", `namespaces/local/notificationHubs/${name}`);
-  const services = management.operations("communicationServices");
+  const services = management.operations("communicationServices", MANAGED);
   await services.linkNotificationHub("tidings", "local", { linkNotificationHubParameters: { resourceId, connectionString } });
   for (const [platform, service] of [["android", "fcm"], ["ios", "apns"]]) {
     const { handle } = await phone(t, platform, { encrypted: false });
@@ -117,7 +118,7 @@ test("a key that was replaced is told by the link's status", async (t) => {
   hub.key = "another";
   await thread.sendMessage({ content: "refused" });
   const state = async () => {
-    const { body } = await management.operations("raw").GET(RESOURCE);
+    const { body } = await management.operations("raw", MANAGED).GET(RESOURCE);
     return body.properties.notificationHubStatus;
   };
   await eventually("the fault is shown", async () => (await state()).state === "Failing");

@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
 import { EventGridManagementClient } from "@azure/arm-eventgrid";
+import { NotificationHubsManagementClient } from "@azure/arm-notificationhubs";
 import { ChatClient, ChatThreadClient } from "@azure/communication-chat";
 import { CommunicationIdentityClient } from "@azure/communication-identity";
 import { EventGridDeserializer, EventGridPublisherClient } from "@azure/eventgrid";
@@ -71,23 +72,29 @@ test("every operation of the npm packages is on the page", () => {
   for (const name of methods(NotificationHubsClient.prototype)) assert.ok(page.includes(`\`${name}\``), name);
 });
 
-/** The groups of operations for Event Grid that are served, as JavaScript and Python name them. */
-const MANAGED = ["topics", "eventSubscriptions", "topicEventSubscriptions", "systemTopics", "systemTopicEventSubscriptions", "extensionTopics", "topicTypes", "operations"];
+/** The groups of operations that are served, as JavaScript and Python name them. */
+const EVENT_GRID = ["topics", "eventSubscriptions", "topicEventSubscriptions", "systemTopics", "systemTopicEventSubscriptions", "extensionTopics", "topicTypes", "operations"];
+const NOTIFICATION_HUBS = ["namespaces", "notificationHubs", "operations"];
 const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 test("every operation of the management packages is on the page", async () => {
-  const client = new EventGridManagementClient({ getToken: async () => null }, "any");
-  for (const group of MANAGED) {
-    const operations = methods(Object.getPrototypeOf(client[group])).filter((name) => !/Paging(Page|All)$/.test(name));
-    // A caller waits for what begins, or takes it as it is.
-    const told = operations.map((name) => (operations.includes(`${name}AndWait`) ? `${name}AndWait` : name));
-    for (const name of [group, ...told]) assert.ok(page.includes(`\`${name}\``), `${group}: ${name}`);
+  for (const [Client, groups] of [[EventGridManagementClient, EVENT_GRID], [NotificationHubsManagementClient, NOTIFICATION_HUBS]]) {
+    const client = new Client({ getToken: async () => null }, "any");
+    for (const group of groups) {
+      const operations = methods(Object.getPrototypeOf(client[group])).filter((name) => !/Paging(Page|All)$/.test(name));
+      // A caller waits for what begins, or takes it as it is.
+      const told = operations.map((name) => (operations.includes(`${name}AndWait`) ? `${name}AndWait` : name));
+      for (const name of [group, ...told]) assert.ok(page.includes(`\`${name}\``), `${group}: ${name}`);
+    }
   }
   const script = `
 from azure.mgmt.eventgrid import EventGridManagementClient
-client = EventGridManagementClient(type("", (), {"get_token": None})(), "any")
-for group in ${JSON.stringify(MANAGED.map(snake))}:
-    print(group, *(name for name in dir(getattr(client, group)) if name[0] != "_" and name != "models"), sep="\\n")`;
+from azure.mgmt.notificationhubs import NotificationHubsManagementClient
+of_hubs = ${JSON.stringify(NOTIFICATION_HUBS.map(snake))}
+for Client, groups in ((EventGridManagementClient, ${JSON.stringify(EVENT_GRID.map(snake))}), (NotificationHubsManagementClient, of_hubs)):
+    client = Client(type("", (), {"get_token": None})(), "any")
+    for group in groups:
+        print(group, *(name for name in dir(getattr(client, group)) if name[0] != "_" and name != "models"), sep="\\n")`;
   const { stdout } = await run(PYTHON, ["-c", script]);
   for (const name of stdout.trim().split("\n")) assert.ok(page.includes(`\`${name}\``), name);
 });
@@ -112,10 +119,11 @@ test("the page names the versions that are installed", async () => {
   const { devDependencies } = JSON.parse(await read("package.json"));
   const older = devDependencies["web-pubsub-client-1.0"].split("@").at(-1);
   assert.ok(page.includes(`\`@azure/web-pubsub-client\` ${devDependencies["@azure/web-pubsub-client"]} and ${older}`));
-  for (const name of ["@azure/web-pubsub", "@azure/web-pubsub-express", "@azure/communication-chat", "@azure/communication-identity", "@azure/eventgrid", "@azure/arm-eventgrid"]) {
+  for (const name of ["@azure/web-pubsub", "@azure/web-pubsub-express", "@azure/communication-chat", "@azure/communication-identity", "@azure/eventgrid", "@azure/arm-eventgrid", "@azure/arm-notificationhubs"]) {
     assert.ok(page.includes(`\`${name}\` ${devDependencies[name]}`), name);
   }
   for (const line of (await read("requirements.in")).trim().split("\n")) {
+    if (line.includes("#")) continue; // what a package needs without asking for it
     const [name, version] = line.split("==");
     assert.ok(page.includes(`\`${name}\` ${version}`), line);
   }

@@ -1,7 +1,8 @@
-"""Carries out calls on azure-mgmt-eventgrid.
+"""Carries out calls on the management SDKs.
 
-A line in is `{operations, name, args}`, where `{"$model": name, ...}` stands for a model of the SDK; a
-line out is `{value}` or `{error}`. Set from outside: the server's address and the CA.
+A line in is `{provider, operations, name, args}`, where `{"$model": name, ...}` stands for a model of the SDK
+and a last argument `{"$options": {...}}` for options by keyword; a line out is `{value}` or `{error}`. Set from
+outside: the server's address and the CA.
 """
 
 import json
@@ -13,8 +14,14 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError
 from azure.core.paging import ItemPaged
 from azure.core.polling import LROPoller
-from azure.mgmt.eventgrid import EventGridManagementClient, models
+from azure.mgmt import eventgrid, notificationhubs
+from azure.mgmt.eventgrid import EventGridManagementClient
+from azure.mgmt.notificationhubs import NotificationHubsManagementClient
 
+PROVIDERS = {
+    "eventgrid": (EventGridManagementClient, eventgrid.models),
+    "notificationhubs": (NotificationHubsManagementClient, notificationhubs.models),
+}
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 
 
@@ -25,14 +32,36 @@ class Development:
         return AccessToken("development", int(time.time()) + 3600)
 
 
-def restore_models(value):
-    if "$model" not in value:
+clients = {}
+
+
+def client_of(provider):
+    if provider not in clients:
+        clients[provider] = PROVIDERS[provider][0](
+            Development(),
+            SUBSCRIPTION,
+            base_url=os.environ["TIDINGS_URL"],
+            retry_total=0,  # a suite must see the first answer, not the third
+            polling_interval=0,
+        )
+    return clients[provider]
+
+
+def restored(value, models):
+    """The models of the SDK in what a line says."""
+    if isinstance(value, list):
+        return [restored(item, models) for item in value]
+    if not isinstance(value, dict):
         return value
-    return getattr(models, value.pop("$model"))(**value)
+    members = {name: restored(item, models) for name, item in value.items() if name != "$model"}
+    return getattr(models, value["$model"])(**members) if "$model" in value else members
 
 
-def carry_out(client, operations, name, args):
-    value = getattr(getattr(client, operations), name)(*args)
+def carry_out(operations, name, args, provider="eventgrid"):
+    args = restored(args, PROVIDERS[provider][1])
+    has_options = args and isinstance(args[-1], dict) and "$options" in args[-1]
+    options = args.pop()["$options"] if has_options else {}
+    value = getattr(getattr(client_of(provider), operations), name)(*args, **options)
     if isinstance(value, LROPoller):
         value = value.result()
     if isinstance(value, ItemPaged):
@@ -40,18 +69,12 @@ def carry_out(client, operations, name, args):
     return value.as_dict() if value is not None else None
 
 
-with EventGridManagementClient(
-    Development(),
-    SUBSCRIPTION,
-    base_url=os.environ["TIDINGS_URL"],
-    retry_total=0,  # a suite must see the first answer, not the third
-    polling_interval=0,
-) as client:
-    for line in sys.stdin:
-        call = json.loads(line, object_hook=restore_models)
-        try:
-            result = {"value": carry_out(client, **call)}
-        except HttpResponseError as error:
-            code = error.error.code if error.error else None
-            result = {"error": {"message": error.message, "code": code, "statusCode": error.status_code}}
-        print(json.dumps(result), flush=True)
+for line in sys.stdin:
+    try:
+        result = {"value": carry_out(**json.loads(line))}
+    except HttpResponseError as error:
+        code = error.error.code if error.error else None
+        result = {"error": {"message": error.message, "code": code, "statusCode": error.status_code}}
+    print(json.dumps(result), flush=True)
+for client in clients.values():
+    client.close()

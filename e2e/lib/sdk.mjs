@@ -39,9 +39,14 @@ export class Sdk {
     return this.#methods({ hub, group });
   }
 
-  /** One group of operations of a management client, such as `topics`: its methods are the SDK's own. */
-  operations(operations) {
-    return this.#methods({ operations });
+  /**
+   * One group of operations of a management client, such as `topics`: its methods are the SDK's own.
+   *
+   * @param {{provider?: "communication" | "eventgrid" | "notificationhubs", subscription?: string}} of whose;
+   *   Event Grid's if nothing is said
+   */
+  operations(operations, of = {}) {
+    return this.#methods({ ...of, operations });
   }
 
   /** A client of the Communication SDKs, such as `{client: "chat", token}`: its methods are the SDK's own. */

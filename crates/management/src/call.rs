@@ -1,6 +1,6 @@
 //! A call that has been let in, and its answer. Namespaces see these instead of HTTP.
 
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use kernel::Result;
 use serde_json::Value;
 
@@ -15,6 +15,8 @@ pub struct Call {
     pub method: Method,
     /// The parameters.
     pub query: Query,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The JSON body; `Null` when none was sent.
     pub body: Value,
     /// The absolute address of the call without its query.
@@ -66,6 +68,11 @@ impl Answer {
     /// 201.
     pub fn created(body: Value) -> Self {
         Self { status: StatusCode::CREATED, body: Some(body) }
+    }
+
+    /// 200 without a body.
+    pub fn done() -> Self {
+        Self { status: StatusCode::OK, body: None }
     }
 
     /// 204.

@@ -54,7 +54,8 @@ impl Envelope {
     }
 }
 
-fn iso(at: Timestamp) -> Option<Value> {
+/// A moment as answers have it.
+pub(crate) fn iso(at: Timestamp) -> Option<Value> {
     let at = jiff::Timestamp::from_microsecond(at.as_micros()).ok()?;
     Some(at.to_string().into())
 }

@@ -7,7 +7,7 @@
 //!
 //! - [`Management`]: the routes, and what every call goes through
 //! - [`Authority`]: who may call
-//! - [`Namespace`]: what a resource provider is; [`eventgrid`] is one
+//! - [`Namespace`]: what a resource provider is; [`eventgrid`] and [`notificationhubs`] are two
 //! - [`Envelope`]: what surrounds the properties of a resource
 //!
 //! The way of a call: `service` (credential, version, body) → `address` (what does the path name) →
@@ -23,6 +23,7 @@ mod fault;
 mod filter;
 mod metadata;
 mod namespace;
+pub mod notificationhubs;
 mod page;
 mod query;
 mod service;

@@ -25,6 +25,11 @@ pub trait Namespace: Send + Sync + 'static {
     /// Answers a call at an address below it.
     fn answer<'a>(&'a self, at: &'a ProviderPath, call: &'a Call) -> Pending<'a, Answer>;
 
+    /// The form of refusals below it.
+    fn envelope(&self) -> edge::Envelope {
+        edge::Envelope::ResourceManager
+    }
+
     /// The resources that it has, all of them where `within` is `None`.
     fn resources<'a>(&'a self, within: Option<&'a ResourceId>) -> Pending<'a, Vec<ResourceId>>;
 }

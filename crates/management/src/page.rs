@@ -72,7 +72,7 @@ fn top(call: &Call) -> Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::Method;
+    use axum::http::{HeaderMap, Method};
 
     use super::*;
     use crate::authority::Principal;
@@ -90,6 +90,7 @@ mod tests {
         let call = Call {
             method: Method::GET,
             query: Query::parse(query),
+            headers: HeaderMap::new(),
             body: Value::Null,
             url: "https://h:1/list".to_owned(),
             principal: Principal::new("test"),
@@ -140,6 +141,7 @@ mod tests {
             let call = Call {
                 method: Method::GET,
                 query,
+                headers: HeaderMap::new(),
                 body: Value::Null,
                 url: String::new(),
                 principal,

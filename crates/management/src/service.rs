@@ -109,6 +109,7 @@ impl Management {
         let call = Call {
             method: parts.method.clone(),
             query,
+            headers: parts.headers.clone(),
             body: read(body).await?,
             url: format!("{origin}{}", parts.uri.path()),
             principal,
@@ -119,6 +120,15 @@ impl Management {
             tracing::info!(principal = call.principal.name(), method, path, "management call");
         }
         Ok(answer)
+    }
+
+    /// The form of refusals at a path.
+    fn envelope(&self, path: &str) -> Envelope {
+        let Ok(Address::Provider(at)) = Address::parse(path) else {
+            return Envelope::ResourceManager;
+        };
+        let namespace = self.0.directory.namespace(&at.namespace);
+        namespace.map_or(Envelope::ResourceManager, |namespace| namespace.envelope())
     }
 
     async fn dispatch(&self, address: &Address, call: &Call) -> Result<Answer> {
@@ -156,7 +166,7 @@ async fn answer(State(management): State<Management>, request: Request) -> Respo
     let result = management.call(&parts, body, &origin).await;
     let mut response = match result {
         Ok(answer) => render(answer),
-        Err(error) => refusal(error, &origin),
+        Err(error) => refusal(error, management.envelope(parts.uri.path()), &origin),
     };
     if let Some(id) = correlation(&parts) {
         response.headers_mut().insert(CORRELATION_ID, id);
@@ -192,8 +202,8 @@ fn render(answer: Answer) -> Response {
     response
 }
 
-fn refusal(error: Error, origin: &str) -> Response {
-    let mut response = Rejection::new(error, Envelope::ResourceManager).into_response();
+fn refusal(error: Error, envelope: Envelope, origin: &str) -> Response {
+    let mut response = Rejection::new(error, envelope).into_response();
     if response.status() == StatusCode::UNAUTHORIZED {
         // Tools read the tenant out of this address; see `metadata`, which names the same place.
         let challenge =

@@ -2,16 +2,17 @@
 //!
 //! A namespace is there once it has a row or a hub of its name; its policies are kept by name.
 
-use kernel::{Error, ErrorKind, Result, Secret, Timestamp};
+use kernel::{Error, ErrorKind, Result, Secret};
 use serde_json::{Value, json};
 
+use crate::Platform;
 use crate::credential::{Policy, Rights, generate_key};
 use crate::pns_credentials::PnsCredentials;
 use crate::refusal::{bad_request, not_found, shown};
 use crate::registry::HubEntry;
 use crate::send::{Format, QUEUE, Send, Tested, To, targets};
 use crate::service::NotificationHubs;
-use crate::store::{Hub, HubChange, HubKey, NamespaceRow};
+use crate::store::{Hub, HubChange, HubKey, NamespaceRow, check_hub_name};
 
 /// The largest name of a namespace.
 const MAX_NAMESPACE: usize = 50;
@@ -23,6 +24,8 @@ pub struct HubRequest {
     pub document: Option<Value>,
     /// Credentials that are set; others stay.
     pub credentials: Option<PnsCredentials>,
+    /// Platforms whose credentials are taken away.
+    pub removed: Vec<Platform>,
     /// How long a registration lives without being renewed, in microseconds; `Some(None)` for ever.
     pub registration_ttl: Option<Option<i64>>,
 }
@@ -50,15 +53,7 @@ impl NotificationHubs {
     /// # Errors
     /// `Invalid` for a name that cannot be one.
     pub async fn put_namespace(&self, name: &str, document: &Value) -> Result<NamespaceRow> {
-        let starts = name.starts_with(|c: char| c.is_ascii_alphabetic());
-        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        if !starts || !plain || name.len() > MAX_NAMESPACE {
-            return Err(bad_request(format!(
-                "The namespace name '{}' is invalid. A name begins with a letter and has at most \
-                 {MAX_NAMESPACE} letters, digits and hyphens.",
-                shown(name)
-            )));
-        }
+        check_namespace_name(name)?;
         let now = self.now();
         let is_new = !self.namespaces().await?.iter().any(|it| it.name.eq_ignore_ascii_case(name));
         self.store().put_namespace(name, &document.to_string(), now).await?;
@@ -127,11 +122,15 @@ impl NotificationHubs {
         if self.namespace(namespace).await?.is_none() {
             return Err(unknown_namespace(namespace));
         }
-        let old = self.hub(namespace, name);
-        let mut credentials = match &old {
-            Some(hub) => PnsCredentials::parse(hub.credentials.expose())?,
-            None => PnsCredentials::default(),
-        };
+        // Not from the snapshot: another server may have changed the hub a moment ago.
+        let old = self.store().hub(namespace, name).await?;
+        if old.is_none() {
+            self.check_hub_name(name)?;
+        }
+        let old_credentials =
+            old.as_ref().map(|hub| PnsCredentials::parse(hub.credentials.expose()));
+        let mut credentials = old_credentials.transpose()?.unwrap_or_default();
+        credentials = credentials.without(&request.removed);
         if let Some(changes) = request.credentials {
             changes.check(&self.settings().fcm)?;
             credentials = credentials.merged(changes);
@@ -159,6 +158,23 @@ impl NotificationHubs {
         self.refresh().await?;
         let hub = self.hub(namespace, name).ok_or_else(|| unknown_hub(name))?;
         Ok((hub, old.is_none()))
+    }
+
+    /// Whether a new hub can have this name.
+    ///
+    /// # Errors
+    /// `Invalid` for a name that none can have, or whose paths are another service's.
+    pub fn check_hub_name(&self, name: &str) -> Result<()> {
+        check_hub_name(name)?;
+        let reserved = &self.settings().reserved_hubs;
+        if reserved.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+            return Err(bad_request(format!(
+                "The notification hub name '{}' is reserved: paths of this server that begin with it \
+                 belong to another service. Choose another name.",
+                shown(name)
+            )));
+        }
+        Ok(())
     }
 
     /// Takes a hub away with everything in it, and what waits to be sent; tells whether it was there.
@@ -194,6 +210,15 @@ impl NotificationHubs {
         }
     }
 
+    /// A policy of a hub, or of the namespace itself, by its name, whatever its case.
+    ///
+    /// # Errors
+    /// As [`NotificationHubs::policies`].
+    pub fn policy(&self, namespace: &str, hub: Option<&str>, name: &str) -> Result<Option<Policy>> {
+        let policies = self.policies(namespace, hub)?;
+        Ok(policies.into_iter().find(|it| it.name.eq_ignore_ascii_case(name)))
+    }
+
     /// Creates a policy, or changes what it permits; its keys stay.
     ///
     /// # Errors
@@ -205,7 +230,7 @@ impl NotificationHubs {
         name: &str,
         rights: Rights,
     ) -> Result<Policy> {
-        let old = self.policies(namespace, hub)?.into_iter().find(|it| it.name == name);
+        let old = self.stored_policy(namespace, hub, name).await?;
         let new = Policy::generate(name, rights)?;
         let policy = match old {
             Some(old) => Policy { rights, ..old },
@@ -218,20 +243,22 @@ impl NotificationHubs {
     /// Takes a policy away; tells whether it was there.
     ///
     /// # Errors
-    /// `NotFound` without the hub.
+    /// `NotFound` without the hub or namespace.
     pub async fn delete_policy(
         &self,
         namespace: &str,
         hub: Option<&str>,
         name: &str,
     ) -> Result<bool> {
+        let found = self.stored_policy(namespace, hub, name).await?;
+        let Some(policy) = found else { return Ok(false) };
         let key = self.hub_key(namespace, hub)?;
-        let deleted = self.store().delete_policy(namespace, key, name).await?;
+        let deleted = self.store().delete_policy(namespace, key, &policy.name).await?;
         self.refresh().await?;
         Ok(deleted)
     }
 
-    /// Replaces a key of a policy by a new one, or by the one that is given.
+    /// Replaces a key of a policy by a new one.
     ///
     /// # Errors
     /// `NotFound` without the policy.
@@ -242,7 +269,7 @@ impl NotificationHubs {
         name: &str,
         which: PolicyKey,
     ) -> Result<Policy> {
-        let found = self.policies(namespace, hub)?.into_iter().find(|it| it.name == name);
+        let found = self.stored_policy(namespace, hub, name).await?;
         let mut policy = found.ok_or_else(|| {
             not_found(format!("There is no authorization rule '{}'.", shown(name)))
         })?;
@@ -252,6 +279,19 @@ impl NotificationHubs {
         }
         self.write_policy(namespace, hub, &policy).await?;
         Ok(policy)
+    }
+
+    /// As [`NotificationHubs::policy`], but from the store: another server may have changed it.
+    async fn stored_policy(
+        &self,
+        namespace: &str,
+        hub: Option<&str>,
+        name: &str,
+    ) -> Result<Option<Policy>> {
+        self.policies(namespace, hub)?;
+        let key = self.hub_key(namespace, hub)?;
+        let policies = self.store().policies(namespace, key).await?;
+        Ok(policies.into_iter().find(|it| it.name.eq_ignore_ascii_case(name)))
     }
 
     async fn write_policy(
@@ -296,9 +336,21 @@ impl NotificationHubs {
     }
 }
 
-/// When something was made, as management shows it.
-pub fn time_text(moment: Timestamp) -> String {
-    crate::date::with_ticks(moment)
+/// Whether a namespace can have this name.
+///
+/// # Errors
+/// `Invalid`, telling the rule.
+pub fn check_namespace_name(name: &str) -> Result<()> {
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic());
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if starts && plain && name.len() <= MAX_NAMESPACE {
+        return Ok(());
+    }
+    Err(bad_request(format!(
+        "The namespace name '{}' is invalid. A name begins with a letter and has at most \
+         {MAX_NAMESPACE} letters, digits and hyphens.",
+        shown(name)
+    )))
 }
 
 /// The connection string of a policy, for an address such as `https://host:port`.

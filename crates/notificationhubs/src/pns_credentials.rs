@@ -87,6 +87,24 @@ impl PnsCredentials {
         self
     }
 
+    /// All but those of some platforms.
+    #[must_use]
+    pub fn without(mut self, platforms: &[Platform]) -> Self {
+        for (name, _) in NAMES.iter().filter(|(_, platform)| platforms.contains(platform)) {
+            self.0.remove(*name);
+        }
+        self
+    }
+
+    /// The platforms whose credentials a change takes away: those that are null.
+    pub fn nulls(changes: &Value) -> Vec<Platform> {
+        let is_null = |name: &str| {
+            let mut members = changes.as_object().into_iter().flatten();
+            members.any(|(own, value)| own.eq_ignore_ascii_case(name) && value.is_null())
+        };
+        NAMES.iter().filter(|(name, _)| is_null(name)).map(|(_, platform)| *platform).collect()
+    }
+
     /// Checks those that this server sends with.
     ///
     /// # Errors
@@ -209,6 +227,15 @@ mod tests {
         let old = parse(r#"{"gcmCredential":{"properties":{"googleApiKey":"a"}}}"#);
         let new = old.merged(parse(r#"{"admCredential":{"properties":{}}}"#));
         assert_eq!(new.platforms().collect::<Vec<_>>(), [Platform::Gcm, Platform::Adm]);
+    }
+
+    #[test]
+    fn what_is_null_in_a_change_is_taken_away() {
+        let changes = serde_json::json!({ "GcmCredential": null, "admCredential": {} });
+        assert_eq!(PnsCredentials::nulls(&changes), [Platform::Gcm]);
+        let old = r#"{"gcmCredential":{"properties":{}},"admCredential":{"properties":{}}}"#;
+        let left = PnsCredentials::parse(old).unwrap().without(&[Platform::Gcm]);
+        assert_eq!(left.platforms().collect::<Vec<_>>(), [Platform::Adm]);
     }
 
     #[test]

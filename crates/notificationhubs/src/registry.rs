@@ -90,6 +90,13 @@ impl Snapshot {
         self.hubs.get(self.by_name.get(&name)?)
     }
 
+    /// The hubs of this name in all namespaces: first that of the namespace `first`, then by namespace.
+    pub(crate) fn hubs_named(&self, name: &str, first: &str) -> Vec<&Arc<HubEntry>> {
+        let mut namespaces: Vec<&str> = self.namespaces.keys().map(String::as_str).collect();
+        namespaces.sort_unstable_by_key(|it| (!it.eq_ignore_ascii_case(first), *it));
+        namespaces.into_iter().filter_map(|namespace| self.hub(namespace, name)).collect()
+    }
+
     /// A hub by its key.
     pub(crate) fn hub_of(&self, key: HubKey) -> Option<&Arc<HubEntry>> {
         self.hubs.get(&key)

@@ -12,6 +12,8 @@ pub struct Settings {
     /// Names of this server, lower case and without ports: what tokens may be made for beside the
     /// host of the request itself.
     pub hosts: Vec<String>,
+    /// Names that no new hub can have, since paths that begin with them are another service's.
+    pub reserved_hubs: Vec<String>,
     /// Whether a policy of a namespace may send to its hubs. Documents contradict one another.
     pub namespace_may_send: bool,
     /// Where Google is.
@@ -33,6 +35,7 @@ impl Default for Settings {
         Self {
             default_namespace: "local".to_owned(),
             hosts: ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).to_vec(),
+            reserved_hubs: Vec::new(),
             namespace_may_send: true,
             fcm: FcmEndpoints::default(),
             delivery_window: Duration::from_secs(30 * 60),

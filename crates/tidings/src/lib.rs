@@ -9,6 +9,7 @@
 //! - [`communication`]: the Communication Services, over the store
 //! - [`event_grid`]: Event Grid, over the store, the deliveries and Web PubSub
 //! - [`notification_hubs`]: Notification Hubs, over the store and the deliveries; fake push services
+//! - [`paths`]: which paths belong to a service
 //! - [`phones`]: hubs, pushes and calls of the Communication Services
 //! - [`monitor`]: the log tables, fed from the services, and their query API
 //! - [`management`]: management calls, over the services
@@ -32,6 +33,7 @@ pub mod management;
 pub mod monitor;
 pub mod node;
 pub mod notification_hubs;
+pub mod paths;
 pub mod phones;
 pub mod ready;
 pub mod run;

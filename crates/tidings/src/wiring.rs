@@ -136,9 +136,13 @@ pub async fn services(
     let mut queues = calls.queues();
     queues.push(notification_hubs.service.queue());
     event_grid.deliver(queues, tasks);
-    let managed = managed(&communication, &phones, listening, keys)?;
-    let (admitted, topics) = (authority.clone(), event_grid.service.clone());
-    let resource_manager = management::management(config, admitted, topics, managed, clock);
+    let managed = management::Managed {
+        event_grid: event_grid.service.clone(),
+        communication: managed(&communication, &phones, listening, keys)?,
+        notification_hubs: notification_hubs.service.clone(),
+    };
+    let resource_manager =
+        management::management(config, listening, authority.clone(), managed, clock)?;
     let routers = [
         web_pubsub.router(),
         communication.service.router(),

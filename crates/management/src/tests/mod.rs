@@ -1,7 +1,9 @@
-//! Whole requests against the router, over an Event Grid in memory.
+//! Whole requests against the router, over an Event Grid and Notification Hubs in memory.
 
 mod eventgrid;
 mod fake;
+mod fake_hubs;
+mod notificationhubs;
 mod surroundings;
 
 use std::sync::Arc;
@@ -12,7 +14,8 @@ use serde_json::Value;
 use wire::Endpoint;
 
 use crate::eventgrid::EventGrid;
-use crate::{Authority, Management};
+use crate::notificationhubs::NotificationHubs;
+use crate::{Authority, Management, Namespace};
 
 const GROUP: &str = "/subscriptions/s1/resourceGroups/g1";
 const EVENT_GRID: &str = "/subscriptions/s1/resourceGroups/g1/providers/Microsoft.EventGrid";
@@ -35,7 +38,9 @@ impl Server {
 
     fn with(authority: Authority, endpoints: Vec<Endpoint>) -> Self {
         let event_grid = EventGrid::new(fake::Fake::default());
-        let management = Management::new(authority, vec![Arc::new(event_grid)], endpoints);
+        let hubs = NotificationHubs::new(fake_hubs::Fake::default());
+        let namespaces: Vec<Arc<dyn Namespace>> = vec![Arc::new(event_grid), Arc::new(hubs)];
+        let management = Management::new(authority, namespaces, endpoints);
         Self { app: edge::layer(management.router()) }
     }
 

@@ -20,4 +20,4 @@ mod verify;
 pub use connection_string::{ConnectionString, ConnectionStringError};
 pub use policy::{DEFAULT_FULL, DEFAULT_LISTEN, Policy, ROOT_MANAGE, Right, Rights, generate_key};
 pub use refusal::Refusal;
-pub use verify::{Expected, Needed, Policies, Verified, verify};
+pub use verify::{Expected, Needed, Policies, Verified, is_signed_with, verify};

@@ -103,6 +103,11 @@ pub fn verify(
     Ok(Verified { policy: policy.name.clone(), rights })
 }
 
+/// Whether a key of these policies made the token, whatever it is for and however old it is.
+pub fn is_signed_with(header: Option<&str>, policies: &Policies<'_>) -> bool {
+    Token::parse(header).is_ok_and(|token| find(&token, "", policies).is_ok())
+}
+
 /// The policy whose key made the token. Hub and namespace may each have one of the same name, and a
 /// name with a percent sign may have been sent encoded or not.
 fn find<'a>(

@@ -5,11 +5,13 @@
 //! body, so that strangers send nothing.
 //!
 //! - `operation`: what a method and path ask for
+//! - `address`: which hub a request is for
 //! - `answer`: answers and refusals with the headers of the service
 //! - `devices`: registrations and installations
 //! - `messages`: sends of every kind; `multipart` is the body of a batch
 //! - `reports`: telemetry, and what push services refused
 
+mod address;
 mod answer;
 mod devices;
 mod messages;
@@ -27,7 +29,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use kernel::{Error, ErrorKind, Result};
 
-use crate::credential::{self, Expected, Policies};
+use crate::credential::{self, Expected};
 use crate::registry::HubEntry;
 use crate::service::NotificationHubs;
 use answer::Tracking;
@@ -65,7 +67,7 @@ impl NotificationHubs {
     async fn answer(&self, parts: Parts, body: Body) -> Result<Response> {
         let (hub_name, operation) = Operation::parse(&parts.method, parts.uri.path())?;
         let host = host(&parts);
-        let hub = self.addressed(host.as_deref(), &hub_name)?;
+        let hub = self.addressed(&parts, host.as_deref(), &hub_name)?;
         let (counters, kind) = (Arc::clone(&hub.counters), operation.request());
         let answer = self.answer_of(hub, host, operation, (parts, body)).await;
         counters.request(kind, answer.is_ok());
@@ -118,24 +120,6 @@ impl NotificationHubs {
         }
     }
 
-    /// The hub that a request is addressed to: its namespace is the first label of the host, if there
-    /// is one of this name, else the one that the configuration names.
-    fn addressed(&self, host: Option<&str>, hub: &str) -> Result<Arc<HubEntry>> {
-        let snapshot = self.snapshot();
-        let label = host.and_then(|host| host.split(['.', ':']).next()).unwrap_or_default();
-        let by_host = snapshot.namespace(label).and_then(|it| snapshot.hub(&it.row.name, hub));
-        let found =
-            by_host.or_else(|| snapshot.hub(&self.settings().default_namespace, hub)).cloned();
-        found.ok_or_else(|| {
-            let message = format!(
-                "No service is hosted at the specified address. This server has no notification hub \
-                 '{}'; the names of those that it has are in `tidings push fix`.",
-                crate::refusal::shown(hub)
-            );
-            Error::new(ErrorKind::NotFound, "40400", message)
-        })
-    }
-
     fn admit(
         &self,
         hub: &HubEntry,
@@ -144,12 +128,7 @@ impl NotificationHubs {
         needed: credential::Needed,
     ) -> Result<()> {
         let snapshot = self.snapshot();
-        let of_namespace = snapshot.namespace(&hub.hub.namespace);
-        let policies = Policies {
-            hub: &hub.policies,
-            namespace: of_namespace.map_or(&[], |it| &it.policies),
-            namespace_may_send: self.settings().namespace_may_send,
-        };
+        let policies = self.policies_of(hub, &snapshot);
         let expected = Expected {
             hub: &hub.hub.name,
             hosts: &self.settings().hosts,

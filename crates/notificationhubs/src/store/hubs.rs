@@ -60,7 +60,7 @@ impl Store {
         policies: &[Policy],
         now: Timestamp,
     ) -> Result<HubKey> {
-        check_name(name)?;
+        check_hub_name(name)?;
         let (namespace, lower) = (namespace.to_ascii_lowercase(), name.to_ascii_lowercase());
         for _ in 0..ATTEMPTS {
             if self.hub(&namespace, name).await?.is_some() {
@@ -272,7 +272,11 @@ fn key_place(namespace: &str, hub: HubKey, policy: &str, slot: &str) -> String {
     format!("notificationhubs/{namespace}/{}/{policy}/{slot}", hub.0)
 }
 
-fn check_name(name: &str) -> Result<()> {
+/// Whether a hub can have this name.
+///
+/// # Errors
+/// `Invalid`, telling the rule.
+pub(crate) fn check_hub_name(name: &str) -> Result<()> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic());
     if starts && name.len() <= MAX_NAME && name.chars().all(allowed) {

@@ -36,6 +36,7 @@ use storage::{Db, MasterKey};
 use crate::registration::KeySource;
 
 pub use audience::{Audience, Recipient, Selection};
+pub(crate) use hubs::check_hub_name;
 pub use hubs::{Hub, HubChange};
 pub use namespaces::NamespaceRow;
 pub use registrations::{Lifetime, ListPage, MAX_PAGE, Removed};

@@ -8,6 +8,7 @@ use super::file::Table;
 use super::layers::Settings;
 use super::model::{NotificationHub, NotificationHubs};
 use super::table::NOTIFICATION_HUB;
+use crate::paths;
 
 const NAME: &str = "notification_hubs.hub.name";
 const CREDENTIALS: &str = "notification_hubs.hub.credentials_file";
@@ -35,6 +36,10 @@ impl Builder<'_> {
     fn notification_hub(&mut self, table: &Table) -> Option<NotificationHub> {
         self.require(table);
         let name = table.settings.text(NAME)?.to_owned();
+        if paths::is_taken(&name) {
+            let message = format!("\"{name}\" is reserved: its paths belong to another service");
+            self.error(&table.settings.place(NAME), message, "choose another name");
+        }
         let credentials = table.settings.text(CREDENTIALS).and_then(|file| {
             let place = table.settings.place(CREDENTIALS);
             let text = self.read(CREDENTIALS, file, &place)?;

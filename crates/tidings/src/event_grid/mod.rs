@@ -41,7 +41,8 @@ pub const ENDPOINT: &str = ":eventgrid";
 
 /// The resource group of everything that the configuration defines. Its subscription is the one
 /// that management calls list by default.
-const GROUP: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tidings";
+pub(crate) const GROUP: &str =
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tidings";
 
 /// The service and the queue that it delivers through.
 #[derive(Clone)]

@@ -26,6 +26,7 @@ use serde_json::json;
 use crate::addresses::Listening;
 use crate::config::{Config, DEVELOPMENT_RESOURCE, Mode};
 use crate::key_store::KeyStore;
+use crate::paths::FIRST_SEGMENTS;
 use crate::started::HubAccess;
 use fake_push::Fake;
 
@@ -176,6 +177,7 @@ fn settings_of(config: &Config, listening: Listening, fake: bool) -> anyhow::Res
     }
     Ok(Settings {
         default_namespace: wanted.namespace.clone(),
+        reserved_hubs: FIRST_SEGMENTS.iter().map(|&segment| segment.to_owned()).collect(),
         namespace_may_send: wanted.namespace_may_send,
         delivery_window: wanted.delivery_window,
         keep_reports: wanted.keep_reports,
