@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use storage::Statement;
 
-use crate::chat::ChatChange;
+use kernel::milestone::{Note, Stage};
+use kernel::{Journey, journey};
+
+use crate::chat::{ChangeKind, ChatChange};
 
 /// Durable work that a change causes: events, pushes.
 pub trait Outbox: Send + Sync + 'static {
@@ -40,27 +43,66 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// The work of all outboxes, as one.
+    /// The work of all outboxes, as one. What it leads to belongs to the journey in whose course this
+    /// is called.
     pub(crate) fn work(&self, change: &ChatChange) -> (Vec<Statement>, Committed) {
         let (mut statements, mut committed) = (Vec::new(), Vec::new());
         for work in self.outboxes.iter().map(|outbox| outbox.work(change)) {
             statements.extend(work.statements);
             committed.extend(work.committed);
         }
-        (statements, Committed(committed))
+        (statements, Committed { calls: committed, journey: Journey::current() })
     }
 
     /// Tells everybody that a change is on disk.
     pub(crate) fn committed(&self, change: &Arc<ChatChange>, committed: Committed) {
-        for realtime in &self.realtime {
-            realtime.announce(change);
-        }
-        for call in committed.0 {
-            call();
+        let Committed { calls, journey } = committed;
+        let tell = || {
+            note_stored(change);
+            for realtime in &self.realtime {
+                realtime.announce(change);
+            }
+            calls.into_iter().for_each(|call| call());
+        };
+        match journey {
+            Some(journey) => journey.within(tell),
+            None => tell(),
         }
     }
 }
 
 /// Whom to call when a change is on disk.
 #[derive(Default)]
-pub(crate) struct Committed(Vec<Box<dyn FnOnce() + Send>>);
+pub(crate) struct Committed {
+    calls: Vec<Box<dyn FnOnce() + Send>>,
+    journey: Option<Journey>,
+}
+
+fn note_stored(change: &ChatChange) {
+    let what = match &change.kind {
+        ChangeKind::MessageReceived(_) => "a message",
+        ChangeKind::MessageEdited(_) => "an edited message",
+        ChangeKind::MessageDeleted(_) => "a deleted message",
+        ChangeKind::Read { .. } => "a read receipt",
+        ChangeKind::ThreadCreated => "a new thread",
+        ChangeKind::ThreadUpdated => "changed properties",
+        ChangeKind::ThreadDeleted => "the end of the thread",
+        ChangeKind::ParticipantsAdded(_) => "new participants",
+        ChangeKind::ParticipantsRemoved(_) => "the end of participations",
+        // Not stored, and not worth a note.
+        ChangeKind::Typing => return,
+    };
+    journey::note("chat", || {
+        let others = change.thread.participants.len().saturating_sub(1);
+        let text = format!("{what}, in a thread with {others} others");
+        let note = Note::new(Stage::Stored, text).subject("thread", &change.thread.id);
+        match &change.kind {
+            ChangeKind::MessageReceived(message)
+            | ChangeKind::MessageEdited(message)
+            | ChangeKind::MessageDeleted(message) => {
+                note.subject("message", message.id.to_string())
+            }
+            _ => note,
+        }
+    });
+}

@@ -38,7 +38,8 @@ pub(crate) fn queued(new: &[NewDelivery]) {
     if new.len() > TOLD_SINGLY {
         journey::note(SERVICE, || {
             let queue = new[0].queue;
-            Note::new(Stage::Queued, format!("{queue}: {} deliveries", new.len()))
+            let text = format!("{queue}: {} deliveries", new.len());
+            Note::new(Stage::Queued, text).opens(new.len())
         });
         return;
     }
@@ -46,17 +47,22 @@ pub(crate) fn queued(new: &[NewDelivery]) {
         journey::note(SERVICE, || {
             let when = if not_before.is_some() { ", for later" } else { "" };
             let text = format!("{queue}: for {target}{when}");
-            Note::new(Stage::Queued, text).subject("delivery", id.to_string())
+            Note::new(Stage::Queued, text).subject("delivery", id.to_string()).opens(1)
         });
     }
 }
 
-/// What became of an attempt is on disk. Of a success its courier has told.
+/// What became of an attempt is on disk.
 pub(crate) fn settled(milestones: &Milestones, it: &Settled, now: Timestamp) {
     let Some(context) = it.trace else { return };
     let (queue, target) = (&it.queue, &it.target);
     let note = match &it.settlement {
-        Settlement::Done | Settlement::GiveBack => return,
+        Settlement::GiveBack => return,
+        Settlement::Done => {
+            let age = now.since(it.accepted_at);
+            let text = format!("{queue}: for {target}, {age:.1?} after it was queued");
+            Note::new(Stage::Delivered, text).closes()
+        }
         Settlement::Again { due_at, attempted } => {
             let (outcome, pause) = (&attempted.outcome, due_at.since(now));
             let text = format!("{queue}: for {target}: {outcome}; next attempt in {pause:.1?}");
@@ -65,7 +71,7 @@ pub(crate) fn settled(milestones: &Milestones, it: &Settled, now: Timestamp) {
         Settlement::Bury { reason, attempted, .. } => {
             let outcome = attempted.as_ref().map_or("no attempt", |it| it.outcome.as_str());
             let text = format!("{queue}: for {target}: {reason}; {outcome}");
-            Note::new(Stage::DeadLettered, text).failed()
+            Note::new(Stage::DeadLettered, text).failed().closes()
         }
     };
     milestones.resume(context).note(SERVICE, note.subject("delivery", it.id.to_string()));

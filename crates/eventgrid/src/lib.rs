@@ -30,6 +30,7 @@ pub mod dead_letter;
 pub mod event;
 mod expiration;
 pub mod filter;
+mod journeys;
 mod json;
 mod operator;
 pub mod outcome;

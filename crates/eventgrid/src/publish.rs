@@ -13,6 +13,7 @@ use storage::Statement;
 
 use crate::event::{Event, Intake, Limits, Publication, accept};
 use crate::filter::Subject;
+use crate::journeys::{self, Matches};
 use crate::registry::{Snapshot, SubscriptionEntry, TopicEntry};
 use crate::service::{EventGrid, QUEUE};
 use crate::system::SystemEvent;
@@ -36,6 +37,8 @@ struct Caused {
     deliveries: Vec<NewDelivery>,
     /// For whoever watches, once it is certain.
     sightings: Vec<Sighting>,
+    /// For the journeys of the events, once it is certain.
+    matches: Matches,
 }
 
 impl EventGrid {
@@ -48,6 +51,7 @@ impl EventGrid {
         let permit = self.publishing().try_acquire();
         let _permit = permit.map_err(|_| busy())?;
         let caused = self.judged(entry, publication)?;
+        journeys::accepted(entry, publication.body.len());
         let statements = self.deliveries().enqueue(&caused.deliveries);
         self.commit(statements, &caused).await
     }
@@ -134,6 +138,7 @@ impl EventGrid {
     }
 
     fn settled(&self, caused: &Caused) {
+        caused.matches.tell();
         self.watch().published(&caused.sightings);
         self.deliveries().accepted(&caused.deliveries);
     }
@@ -158,6 +163,8 @@ impl EventGrid {
                 receivers.push((delivery.id, &entry.subscription));
                 caused.deliveries.push(delivery);
             }
+            let wanted_by = receivers.iter().map(|(_, it)| it.name.as_str());
+            caused.matches.add(event, wanted_by, active.len());
             caused.sightings.extend(self.watch().sighting(event, &receivers));
         }
         for (entry, passed) in active.iter().zip(passed_over) {

@@ -280,12 +280,22 @@ impl Journey {
             return;
         };
         self.0.notes.fetch_add(1, Ordering::Relaxed);
-        let Note { stage, outcome, detail, subjects, took } = note;
+        let Note { stage, outcome, detail, subjects, took, pending } = note;
         let TraceContext { trace, span, .. } = self.0.context;
         let at = queue.clock.now();
-        let milestone =
-            Milestone { trace, span, ends, at, took, service, stage, outcome, detail, subjects };
-        queue.push(milestone);
+        queue.push(Milestone {
+            trace,
+            span,
+            ends,
+            at,
+            took,
+            service,
+            stage,
+            outcome,
+            detail,
+            pending,
+            subjects,
+        });
     }
 
     /// The moment by the recorder's clock; the epoch where nothing is recorded.

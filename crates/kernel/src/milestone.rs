@@ -55,6 +55,8 @@ stages! {
     HubAccepted = "hub accepted",
     /// A push service took a push, or did not.
     PushServiceAnswered = "push service answered",
+    /// Durable work is done.
+    Delivered = "delivered",
     /// An attempt failed, and another one follows.
     Retried = "retried",
     /// It was given up.
@@ -123,6 +125,7 @@ pub struct Note {
     pub(crate) detail: Cow<'static, str>,
     pub(crate) subjects: Vec<Subject>,
     pub(crate) took: Option<Duration>,
+    pub(crate) pending: i32,
 }
 
 impl Note {
@@ -135,7 +138,7 @@ impl Note {
                 Cow::Owned(text)
             }
         };
-        Self { stage, outcome: Outcome::Done, detail, subjects: Vec::new(), took: None }
+        Self { stage, outcome: Outcome::Done, detail, subjects: Vec::new(), took: None, pending: 0 }
     }
 
     /// How it went.
@@ -164,6 +167,20 @@ impl Note {
         if !value.is_empty() {
             self.subjects.push(Subject { kind, value: value.to_owned() });
         }
+        self
+    }
+
+    /// It leaves so many pieces of work to be done.
+    #[must_use]
+    pub fn opens(mut self, pieces: usize) -> Self {
+        self.pending = i32::try_from(pieces).unwrap_or(i32::MAX);
+        self
+    }
+
+    /// It ends a piece of work, one way or the other.
+    #[must_use]
+    pub fn closes(mut self) -> Self {
+        self.pending = -1;
         self
     }
 
@@ -196,6 +213,8 @@ pub struct Milestone {
     pub outcome: Outcome,
     /// More about it, for people.
     pub detail: Cow<'static, str>,
+    /// Pieces of work that it leaves to be done; negative when it ends some.
+    pub pending: i32,
     /// What the journey can be found by.
     pub subjects: Vec<Subject>,
 }

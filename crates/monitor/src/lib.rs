@@ -1,5 +1,6 @@
 //! What the program knows about what it did.
 //!
+//! - [`journey`]: what became of each notification, stage by stage
 //! - [`kql`]: the query language, pure
 //! - [`table`]: the log tables: appending, keeping, reading
 //! - [`query`]: the Logs query API over both
@@ -7,6 +8,7 @@
 //!
 //! Nothing here knows a service: the program's wiring turns what services tell into rows.
 
+pub mod journey;
 pub mod kql;
 pub mod playbook;
 pub mod query;

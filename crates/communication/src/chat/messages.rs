@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use kernel::{Result, Timestamp};
+use kernel::milestone::{Note, Stage};
+use kernel::{Result, Timestamp, journey};
 use uuid::Uuid;
 
 use super::change::{Actor, ChangeKind, ChatChange};
@@ -47,6 +48,7 @@ impl Chat {
         check_scope(&access.caller, Right::TakePart)?;
         rules::check_message(&new.content, &new.metadata)?;
         rules::check_display_name(new.sender_display_name.as_deref())?;
+        note_authorised(access);
         let content = harmless(new.kind, new.content, &new.metadata)?;
         let name: Option<Arc<str>> = new.sender_display_name.map(Into::into);
         let sender = &access.caller.id;
@@ -207,6 +209,14 @@ impl Chat {
         }
         Err(busy())
     }
+}
+
+fn note_authorised(access: &Access) {
+    journey::note("chat", || {
+        let (user, resource) = (&access.caller.id, &access.resource.name);
+        let text = format!("the token of {user} for the resource '{resource}'");
+        Note::new(Stage::Authorised, text)
+    });
 }
 
 /// How often a message is read anew when it changes at the same time.

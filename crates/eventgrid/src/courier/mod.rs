@@ -20,6 +20,7 @@ use edge::outbound::{Limits, OutboundError};
 use kernel::ErrorKind;
 
 use crate::event::Event;
+use crate::journeys::{self, Attempt};
 use crate::outcome::{Answer, Judgement, Next, Outcome};
 use crate::registry::SubscriptionEntry;
 use crate::request::{Delivery, attribute_value};
@@ -167,15 +168,20 @@ impl EventCourier {
             origin: &origin,
             attributes: &attributes(hook, events.first()),
         };
-        let request = delivery.request(url, &events.iter().collect::<Vec<_>>());
+        let request = delivery.request(url.clone(), &events.iter().collect::<Vec<_>>());
         let limits = Limits {
             timeout: settings.attempt_timeout,
             header_bytes: HEADER_BYTES,
             body_bytes: BODY_BYTES,
         };
+        let begun = self.service.now();
         let sent = self.service.outbound().send(request, limits).await;
+        let took = self.service.now().since(begun);
         let (answer, said) = heard(&sent);
-        verdict(settings.rules.judge(answer), said)
+        let verdict = verdict(settings.rules.judge(answer), said.clone());
+        let attempt = Attempt { verdict: &verdict, said: &said, took };
+        journeys::answered(items, &entry.subscription.name, &url, &attempt);
+        verdict
     }
 
     /// Handed over means delivered: who listens at this moment gets it, as with every message.

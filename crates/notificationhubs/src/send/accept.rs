@@ -7,8 +7,8 @@ use delivery::NewDelivery;
 use kernel::{Error, ErrorKind, Result, Timestamp};
 use serde_json::Value;
 
-use super::QUEUE;
 use super::order::{Format, Order, To, target};
+use super::{QUEUE, journeys};
 use crate::Platform;
 use crate::date;
 use crate::notification::{State, new_notification_id};
@@ -131,6 +131,8 @@ impl NotificationHubs {
         statements.extend(self.deliveries().enqueue(std::slice::from_ref(&work)));
         match self.store().db().write(statements).await {
             Ok(_) => {
+                let name = hub.hub.name.as_str();
+                journeys::accepted(name, &id, send.format.as_str(), due.is_some());
                 self.deliveries().accepted(std::slice::from_ref(&work));
                 Ok(id)
             }

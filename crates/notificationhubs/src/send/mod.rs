@@ -15,6 +15,7 @@
 
 mod accept;
 mod courier;
+mod journeys;
 mod letters;
 mod order;
 mod page;

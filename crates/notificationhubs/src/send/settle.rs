@@ -7,6 +7,7 @@ use kernel::{Result, Timestamp};
 use storage::Statement;
 use tokio::task::JoinSet;
 
+use super::journeys;
 use super::page::Sent;
 use crate::Platform;
 use crate::entry::Feedback;
@@ -52,6 +53,7 @@ impl Settled {
         for it in sent {
             settled.take(it, notification, now >= deadline, now);
         }
+        journeys::answered(sent, &settled);
         settled
     }
 
