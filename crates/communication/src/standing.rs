@@ -37,8 +37,6 @@ pub struct Standing {
     pub messages: u64,
     /// When the latest registration for real-time notifications ends, or has ended.
     pub registered_until: Option<Timestamp>,
-    /// Since when the device that went away last is away.
-    pub away_since: Option<Timestamp>,
     /// Devices for pushes, also those whose registration has ended.
     pub devices: Vec<RegisteredDevice>,
 }
@@ -114,8 +112,7 @@ async fn with_registrations(db: &Db, users: Vec<(RawId, u64)>) -> Result<Vec<Sta
     let places: Vec<String> = (1..=ids.len()).map(|number| format!("${number}")).collect();
     let of = |sql: &str| db.query(format!("{sql} IN ({})", places.join(", ")), ids.clone());
     let existing = of("SELECT raw_id FROM identities WHERE raw_id").await?;
-    let pages = "SELECT participant, expires_at, away_since FROM signaling_registrations
-                 WHERE participant";
+    let pages = "SELECT participant, expires_at FROM signaling_registrations WHERE participant";
     let pages = of(pages).await?;
     let pages = by_user(&pages)?;
     let phones = "SELECT owner, expires_at, id, platform FROM communication_devices WHERE owner";
@@ -133,12 +130,10 @@ async fn with_registrations(db: &Db, users: Vec<(RawId, u64)>) -> Result<Vec<Sta
                 user,
                 messages,
                 registered_until: None,
-                away_since: None,
                 devices: Vec::new(),
             };
             for row in pages {
                 standing.registered_until = standing.registered_until.max(Some(row.get(1)?));
-                standing.away_since = standing.away_since.max(row.get(2)?);
             }
             for row in phones {
                 let (expires, id, platform) = (row.get(1)?, row.get(2)?, row.get(3)?);

@@ -11,6 +11,7 @@
 //! - [`notification_hubs`]: Notification Hubs, over the store and the deliveries; fake push services
 //! - [`paths`]: which paths belong to a service
 //! - [`phones`]: hubs, pushes and calls of the Communication Services
+//! - [`playbook`]: the facts that `tidings doctor` judges by
 //! - [`monitor`]: the log tables, fed from the services, and their query API
 //! - [`management`]: management calls, over the services
 //! - [`console`]: the web console, over the resources and their keys
@@ -35,6 +36,7 @@ pub mod node;
 pub mod notification_hubs;
 pub mod paths;
 pub mod phones;
+pub mod playbook;
 pub mod ready;
 pub mod run;
 pub mod screen;

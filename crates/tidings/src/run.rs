@@ -24,7 +24,7 @@ use crate::signals::Signals;
 use crate::started::{ServiceAccess, Started, TopicAccess};
 use crate::terminal::{self, Style};
 use crate::wiring::{self, Services, Wired};
-use crate::{communication, console, management, monitor, ready, trust};
+use crate::{communication, console, management, monitor, playbook, ready, trust};
 
 /// How often certificate files are looked at.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
@@ -108,6 +108,16 @@ impl Running {
             .merge(services.event_grid.service.operator_router())
             .merge(services.notification_hubs.service.operator_router())
             .merge(services.monitor.logs.operator_router());
+        let db = store.db().clone();
+        let playbook = playbook::playbook(
+            config,
+            listening,
+            db,
+            &services,
+            admin.clone(),
+            Arc::clone(&clock),
+        )?;
+        let admin = admin.merge(playbook.operator_router());
         let console = console::console(config, listening, &store, &services, clock).await?;
         services.router = services.router.merge(console.router(admin.clone()));
         let admin = admin.merge(console.admin_router());

@@ -273,6 +273,11 @@ impl Wired {
         &self.config
     }
 
+    /// What the service knows of it.
+    pub fn service(&self) -> &webpubsub::Resource {
+        &self.service
+    }
+
     /// Takes over a key that another process has replaced.
     ///
     /// # Errors

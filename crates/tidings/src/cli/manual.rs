@@ -9,7 +9,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["dev", "serve"]),
     ("Connect", &["console", "connection-string", "keys", "trust"]),
     ("Try", &["connect", "publish", "events", "push", "fake-push"]),
-    ("Understand", &["logs"]),
+    ("Understand", &["doctor", "logs"]),
     ("Configure", &["config"]),
 ];
 
@@ -77,6 +77,8 @@ Examples:
       try again what could not be delivered
   tidings logs query \"ACSChatIncomingOperations | where ResultSignature == '403' | take 10\"
       the latest chat requests that were forbidden, with the reason
+  tidings doctor
+      find out why a notification did not arrive; --symptom push or --user ID narrows it
   tidings dev --print-config > tidings.toml
       begin a configuration; then edit it, and:
   tidings config check tidings.toml && tidings serve --config tidings.toml
@@ -104,6 +106,7 @@ Signals:
 
 Exit codes:
   0  done, or stopped as asked
-  1  failed; standard error says why. `config check`: the file has errors
-  2  the command line was not understood
+  1  failed; standard error says why. `config check`: the file has errors. `doctor`: something is
+     wrong, and what
+  2  the command line was not understood. `doctor`: nothing could be found out
 ";

@@ -5,6 +5,7 @@
 
 mod client;
 mod console;
+mod doctor;
 mod events;
 mod logs;
 mod manual;
@@ -22,6 +23,7 @@ use crate::{logging, run, terminal, trust};
 
 use client::{Connect, Publish};
 use console::Console;
+use doctor::Doctor;
 use events::Events;
 use logs::Logs;
 use push::{FakePush, Push};
@@ -64,6 +66,8 @@ enum Command {
     /// Ask what happened: requests, connections, messages, failures
     #[command(subcommand)]
     Logs(Logs),
+    /// Find out why a notification did not arrive, with evidence and a cure
+    Doctor(Box<Doctor>),
     /// Check a configuration file, or explain what can be set
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -227,6 +231,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Events(wanted) => wanted.run(),
         Command::Push(wanted) => wanted.run(),
         Command::FakePush(wanted) => wanted.run(),
+        Command::Doctor(wanted) => wanted.run(),
         Command::Logs(wanted) => wanted.run(),
         Command::Config(ConfigCommand::Check { file }) => check_config(&file),
         Command::Config(ConfigCommand::Explain { key }) => {

@@ -19,6 +19,7 @@
 pub mod admin;
 pub mod codec;
 pub mod connect;
+pub mod doctor;
 pub mod events;
 pub mod frames;
 pub mod handshake;

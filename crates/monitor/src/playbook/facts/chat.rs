@@ -22,10 +22,6 @@ pub struct Receiver {
     pub messages: u64,
     /// Open connections for notifications.
     pub connected: u64,
-    /// Notifications that wait for an answer of a device.
-    pub waiting: u64,
-    /// Devices that are remembered though they are away, and since when the latest is.
-    pub away_since: Option<Timestamp>,
     /// When the latest registration for notifications ends, or has ended.
     pub registered_until: Option<Timestamp>,
     /// Devices that are to be pushed to.

@@ -14,8 +14,11 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     judge,
 };
 
-const SIGN: Sign =
-    Sign { tables: &[Table::Chat, Table::Received], statuses: &["403"], words: &["scope"] };
+const SIGN: Sign = Sign {
+    tables: &[Table::Chat, Table::Received],
+    statuses: &["403"],
+    words: &["a token with the scope"],
+};
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
     let token = facts.token.iter().flatten().find(|token| lacks_chat(token));
@@ -64,7 +67,12 @@ mod tests {
     #[test]
     fn refused_requests_are_told() {
         confirms(&HYPOTHESIS, "Observed", |facts| {
-            record(facts, Table::Chat, "403", "The token has the scope voip; chat is needed.");
+            record(
+                facts,
+                Table::Chat,
+                "403",
+                "This operation needs a token with the scope chat; this one has voip.",
+            );
         });
     }
 }

@@ -4,7 +4,7 @@ use super::{Hypothesis, known};
 use crate::playbook::facts::{Dead, Facts, Found, Need, Subscription};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
-use crate::playbook::words::{count, line, when};
+use crate::playbook::words::{count, line, span, when};
 
 pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     name: "dead-lettered",
@@ -16,11 +16,15 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
 
 fn judge(_: &Question, facts: &Facts) -> Found<Judgement> {
     let subscriptions = known(&facts.subscriptions)?;
-    let evidence = subscriptions.iter().filter(|it| it.dead > 0).map(|it| given_up(it, facts));
+    let is_recent = |dead: &Dead| facts.now.since(dead.last) <= facts.window;
+    let evidence = subscriptions
+        .iter()
+        .filter(|it| it.dead_letters.iter().any(is_recent))
+        .map(|it| given_up(it, facts));
     let cure =
         Mitigation::new("Look at why they were given up, mend the destination, and put them back:")
             .command("tidings events redrive --all");
-    let fine = "No event subscription has dead letters.";
+    let fine = format!("No event was given up within {}.", span(facts.window));
     Ok(Judgement::by(evidence.collect(), cure, Evidence::observed(fine)).and(
         Mitigation::new("See each of them with its event:").command("tidings events dead-letters"),
     ))
@@ -42,17 +46,27 @@ fn reason(dead: &Dead, facts: &Facts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::playbook::testing::{confirms, silent};
+    use crate::playbook::testing::{confirms, rules_out, silent};
 
     #[test]
     fn dead_letters_are_told_with_their_reasons() {
         silent(&HYPOTHESIS);
         let told = confirms(&HYPOTHESIS, "Observed", |facts| {
+            let last = facts.now;
             let it = &mut facts.subscriptions.as_mut().unwrap()[0];
             let (reason, outcome) = ("refused".to_owned(), "BadRequest".to_owned());
-            it.dead_letters = vec![Dead { reason, outcome, count: 2, ..Dead::default() }];
+            it.dead_letters = vec![Dead { reason, outcome, count: 2, last, ..Dead::default() }];
             it.dead = 2;
         });
         assert!(told.contains("refused, BadRequest"), "{told}");
+    }
+
+    #[test]
+    fn dead_letters_of_before_the_window_are_none() {
+        rules_out(&HYPOTHESIS, |facts| {
+            let it = &mut facts.subscriptions.as_mut().unwrap()[0];
+            it.dead_letters = vec![Dead { count: 1, ..Dead::default() }];
+            it.dead = 1;
+        });
     }
 }

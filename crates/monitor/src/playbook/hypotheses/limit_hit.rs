@@ -17,7 +17,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
 const SIGN: Sign = Sign {
     tables: &[Table::Chat, Table::HttpRequests, Table::Connectivity, Table::Publications],
     statuses: &[],
-    words: &["too large", "at most", "limit", "larger than", "exceed"],
+    words: &["too large", "too big", "the limit is", "too long", "status=413"],
 };
 const STATUS: Sign =
     Sign { tables: &[Table::Chat, Table::HttpRequests], statuses: &["413"], words: &[] };

@@ -17,7 +17,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
 const SIGN: Sign = Sign {
     tables: &[Table::Chat],
     statuses: &["403", "404"],
-    words: &["not a participant", "participant of", "not in the thread", "thread '"],
+    words: &["is not a participant of the thread"],
 };
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn refused_requests_are_told_unless_the_user_is_in_the_thread_by_now() {
-        let text = "You are not a participant of the thread.";
+        let text = "The user 'x' is not a participant of the thread 't'.";
         confirms(&HYPOTHESIS, "Observed", |facts| record(facts, Table::Chat, "403", text));
         crate::playbook::testing::rules_out(&HYPOTHESIS, |facts| {
             record(facts, Table::Chat, "403", text);

@@ -2,7 +2,7 @@
 //! Inferred: without a connection or registration nobody can be told.
 
 use super::{Hypothesis, known};
-use crate::playbook::facts::{Facts, Found, Need, Receiver};
+use crate::playbook::facts::{Facts, Found, Need, Receiver, Unknown};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
 use crate::playbook::words::{count, span};
@@ -18,6 +18,10 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
     let audience = known(&facts.audience)?;
     let named = question.user.is_some();
+    if let Some(unknown) = audience.receivers.iter().find(|it| named && !it.exists) {
+        let why = format!("There is no user {} at this server.", unknown.user);
+        return Err(Unknown::new(why, "Give the raw id that the token of the user has."));
+    }
     let evidence: Vec<Evidence> = audience
         .receivers
         .iter()
@@ -85,6 +89,15 @@ mod tests {
             let quiet = Receiver { messages: 0, ..never() };
             facts.audience.as_mut().unwrap().receivers = vec![away, pushed, quiet];
         });
+    }
+
+    #[test]
+    fn of_a_user_who_is_not_known_nothing_can_be_told() {
+        let mut facts = healthy();
+        let stranger = Receiver { exists: false, ..never() };
+        facts.audience.as_mut().unwrap().receivers = vec![stranger];
+        let question = Question { user: Some("8:acs:r_ann".to_owned()), ..Question::default() };
+        assert_eq!(HYPOTHESIS.judged(&question, &facts).verdict, Verdict::CannotTell);
     }
 
     #[test]

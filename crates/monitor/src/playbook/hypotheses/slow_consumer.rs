@@ -13,8 +13,11 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     judge,
 };
 
-const SIGN: Sign =
-    Sign { tables: &[Table::Connectivity], statuses: &[], words: &["slow", "too slowly", "queue"] };
+const SIGN: Sign = Sign {
+    tables: &[Table::Connectivity],
+    statuses: &[],
+    words: &["message queue is full", "message buffer is full"],
+};
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
     let evidence = seen(question, facts, &SIGN)?;
@@ -36,7 +39,7 @@ mod tests {
     fn a_client_that_was_disconnected_for_it_is_told() {
         silent(&HYPOTHESIS);
         confirms(&HYPOTHESIS, "Observed", |facts| {
-            let text = "The client reads too slowly: its queue is full.";
+            let text = "A client of the hub has gone: The outbound message queue is full.";
             record(facts, Table::Connectivity, "Warning", text);
         });
     }

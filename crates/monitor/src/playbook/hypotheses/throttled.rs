@@ -2,7 +2,7 @@
 //! deliveries. Observed.
 
 use super::{Hypothesis, and_more, nothing_seen, seen};
-use crate::playbook::facts::{Facts, Found, Need, Sign, Table};
+use crate::playbook::facts::{Facts, Found, Hub, Need, Sign, Table};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
 use crate::playbook::words::{count, when};
@@ -14,6 +14,9 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     needs: &[Need::Hubs, Need::Subscriptions, Need::Pushes, Need::Records],
     judge,
 };
+
+/// What telemetry calls a send that was too much.
+const OUTCOMES: [&str; 2] = ["Throttled", "ChannelThrottled"];
 
 const SIGN: Sign = Sign {
     tables: &[
@@ -33,14 +36,8 @@ const STATUS: Sign = Sign {
 };
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
-    let mut evidence: Vec<Evidence> = Vec::new();
-    for hub in facts.hubs.iter().flatten() {
-        for (platform, devices) in hub.ended_in(&["Throttled", "ChannelThrottled"]) {
-            let (sends, name) = (count(devices, "send"), &hub.name);
-            let text = format!("The push service of {platform} throttled {sends} of '{name}'.");
-            evidence.push(Evidence::observed(text));
-        }
-    }
+    let mut evidence: Vec<Evidence> =
+        facts.hubs.iter().flatten().flat_map(|hub| by_push_services(hub, facts)).collect();
     for it in facts.subscriptions.iter().flatten() {
         if it.last_outcome.as_deref() == Some("Busy") {
             let at = it.last_attempt.map(|at| when(at, facts.now)).unwrap_or_default();
@@ -65,10 +62,29 @@ fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
     Ok(Judgement::by(evidence, cure, nothing_seen(facts, "call that was too much")))
 }
 
+/// What sends ended in, and those that are still tried.
+fn by_push_services(hub: &Hub, facts: &Facts) -> Vec<Evidence> {
+    let name = &hub.name;
+    let ended = hub.ended_in(&OUTCOMES).into_iter().map(|(platform, devices)| {
+        let sends = count(devices, "send");
+        format!("The push service of {platform} throttled {sends} of '{name}'.")
+    });
+    let tried = hub.routes.iter().filter_map(|route| {
+        let problem = route.last_problem.as_ref()?;
+        let is_over = route.last_success.is_some_and(|success| success > problem.at);
+        (OUTCOMES.contains(&problem.outcome.as_str()) && !is_over).then(|| {
+            let (platform, at) = (&route.platform, when(problem.at, facts.now));
+            let reason = &problem.reason;
+            format!("The push service of {platform} throttles '{name}' since {at}: {reason}.")
+        })
+    });
+    ended.chain(tried).map(Evidence::observed).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::playbook::testing::{confirms, record, silent};
+    use crate::playbook::testing::{confirms, problem, record, silent};
 
     #[test]
     fn calls_that_were_too_much_are_told() {
@@ -84,6 +100,12 @@ mod tests {
         confirms(&HYPOTHESIS, "Observed", |facts| {
             let ended = ("fcmv1".to_owned(), "Throttled".to_owned(), 3);
             facts.hubs.as_mut().unwrap()[0].outcomes.push(ended);
+        });
+        confirms(&HYPOTHESIS, "Observed", |facts| {
+            let mut problem = problem(facts, "Throttled", "TooManyRequests");
+            problem.at = facts.now;
+            let route = &mut facts.hubs.as_mut().unwrap()[0].routes[0];
+            (route.last_problem, route.last_success) = (Some(problem), None);
         });
         confirms(&HYPOTHESIS, "Observed", |facts| {
             facts.subscriptions.as_mut().unwrap()[0].last_outcome = Some("Busy".to_owned());

@@ -33,9 +33,9 @@ fn blocked(reach: &Reach) -> Option<String> {
     match end {
         End::Unusable(why) => Some(format!("{url}{by} cannot be tried: {why}.")),
         End::NotResolved(why) => Some(format!("The host of {url}{by} has no address: {why}.")),
-        End::NotConnected(why) => {
-            Some(format!("Nobody takes a connection to {url}{by}: {why} ({millis} ms)."))
-        }
+        End::NotConnected(why) => Some(format!(
+            "Nobody takes a connection from this machine to {url}{by}: {why} ({millis} ms)."
+        )),
         End::ProxyRefused(said) => {
             Some(format!("The proxy {} lets nothing through to {url}: {said}.", text(proxy)))
         }

@@ -17,13 +17,14 @@ const SIGN: Sign = Sign {
     tables: &[Table::Chat, Table::Connectivity, Table::HttpRequests],
     statuses: &[],
     words: &[
-        "access token is for the hub",
-        "access token is for '",
-        "client access token for the hub",
+        "refused: other_hub",
+        "refused: other_resource",
+        "refused: other_url",
+        "refused: client_token_for_rest",
+        "refused: rest_token_for_client",
+        "refused: no_audience",
         "another communication services resource",
-        "names no audience",
         "signed by another server",
-        "audience",
     ],
 };
 
@@ -89,7 +90,8 @@ mod tests {
     #[test]
     fn refused_connections_are_told() {
         confirms(&HYPOTHESIS, "Observed", |facts| {
-            let text = "The access token is for the hub 'a', but the connection is to the hub 'b'.";
+            let text = "The access token is for the hub 'a', but the connection is to the hub 'b'. \
+                        (access token refused: other_hub)";
             record(facts, Table::Connectivity, "Warning", text);
         });
     }

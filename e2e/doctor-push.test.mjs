@@ -1,0 +1,177 @@
+// `tidings doctor`: the faults of pushes, each injected into a real server, its linked hub or the fake push
+// services.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { eventually, PATIENCE_MS, within } from "./lib/deadline.mjs";
+import { confirms, doctor, patient, silent, well } from "./lib/doctor.mjs";
+import { FakeHub } from "./lib/fake-hub.mjs";
+import { deviceToken, fail, settled, startSdk } from "./lib/notification-hubs.mjs";
+import { Phone } from "./lib/phone.mjs";
+import { Sdk } from "./lib/sdk.mjs";
+
+const MANAGED = { provider: "communication", subscription: "00000000-0000-0000-0000-000000000000" };
+
+/** A chat of two, the hub of a test's own, and what links it. */
+async function linkable(t) {
+  const server = await patient(t);
+  const [sdk, management, hub] = [new Sdk("js", server, "communication"), new Sdk("js", server, "management"), await FakeHub.start()];
+  t.after(() => Promise.all([sdk.close(), management.close(), hub.close()]));
+  const identity = sdk.client({ client: "identity" });
+  const [alice, bob] = [await identity.createUserAndToken(["chat"]), await identity.createUserAndToken(["chat"])];
+  const chat = sdk.client({ client: "chat", token: alice.token });
+  const participants = [{ id: bob.user, displayName: "Bob" }];
+  const { chatThread } = await chat.createChatThread({ topic: "t" }, { participants });
+  const thread = sdk.client({ client: "thread", token: alice.token, thread: chatThread.id });
+  const link = ({ resourceId, connectionString } = hub) =>
+    management
+      .operations("communicationServices", MANAGED)
+      .linkNotificationHub("tidings", "local", { linkNotificationHubParameters: { resourceId, connectionString } });
+  const phone = (platform = "ios") => new Phone(server, bob.token, platform, { encrypted: false }).register();
+  return { server, hub, link, phone, bob, send: (content) => thread.sendMessage({ content }) };
+}
+
+test("a system whose pushes arrive is healthy", async (t) => {
+  const { server, hub, link, phone, send } = await linkable(t);
+  await link();
+  await phone();
+  await send("hello");
+  await within(PATIENCE_MS, "a push", hub.sends.next());
+  await well(server);
+  await well(server, "--symptom", "push");
+});
+
+test("hub-not-linked: a device waits, and there is no hub", async (t) => {
+  const { server, hub, link, phone } = await linkable(t);
+  await silent(server, "hub-not-linked");
+  await phone();
+  const found = await confirms(server, "hub-not-linked", "Observed");
+  assert.match(found.evidence[0].text, /1 device/);
+  await link(hub);
+  await silent(server, "hub-not-linked");
+});
+
+test("platform-not-configured: the linked hub has no credentials for the platform of a device", async (t) => {
+  const { server, hub, link, phone } = await linkable(t);
+  hub.platforms = ["apple"];
+  await link();
+  await phone("ios");
+  await silent(server, "platform-not-configured");
+  await phone("android");
+  await confirms(server, "platform-not-configured", "Measured");
+});
+
+/** What happens to a hub after it was linked, and what is told of it. */
+const LATER = {
+  "hub-deleted": (hub) => void (hub.name = "another"),
+  "key-not-relinked": (hub) => void (hub.key = "regenerated"),
+  "no-send-right": (hub) => void (hub.maySend = false),
+  "fcm-credential-revoked": (hub) => void (hub.outcome = "The Token obtained from the Token Provider is wrong"),
+};
+
+for (const [hypothesis, happen] of Object.entries(LATER)) {
+  test(`${hypothesis}: of a linked hub`, async (t) => {
+    const { server, hub, link, phone } = await linkable(t);
+    await link();
+    await phone();
+    await silent(server, hypothesis);
+    happen(hub);
+    await confirms(server, hypothesis, "Measured");
+  });
+}
+
+test("key-not-relinked: with what a send found, and since when", async (t) => {
+  const { server, hub, link, phone, send } = await linkable(t);
+  await link();
+  await phone();
+  const { key } = hub;
+  hub.key = "regenerated";
+  await send("refused");
+  await eventually("a send has found it", async () => {
+    const { report } = await doctor(server, "--symptom", "push");
+    const { evidence } = report.findings.find((it) => it.hypothesis === "key-not-relinked");
+    return evidence.some(({ tag }) => tag === "Observed");
+  });
+  await confirms(server, "key-not-relinked", "Correlated");
+  hub.key = key;
+  await silent(server, "key-not-relinked");
+});
+
+test("bad-connection-string: refused when it was linked, and a hub that is away", async (t) => {
+  const { server, hub, link } = await linkable(t);
+  await silent(server, "bad-connection-string");
+  await assert.rejects(link({ resourceId: hub.resourceId, connectionString: "Endpoint=sb://h/" }), { statusCode: 400 });
+  await confirms(server, "bad-connection-string", "Observed");
+  await link();
+  await silent(server, "bad-connection-string");
+});
+
+/** A device at the hub of development, and a send to it. */
+async function ownHub(t) {
+  const server = await patient(t);
+  const sdk = startSdk(server);
+  t.after(() => sdk.close());
+  const { client } = sdk;
+  const send = async (name, body) => {
+    const notification = { $make: `create${name}Notification`, of: { body: JSON.stringify(body) } };
+    const { notificationId } = await client.sendBroadcastNotification(notification);
+    return settled(client, notificationId);
+  };
+  const apple = (number) =>
+    client.createRegistration({ $make: "createAppleRegistrationDescription", of: { deviceToken: deviceToken(number) } });
+  const fcm = (token) =>
+    client.createRegistration({ $make: "createFcmV1RegistrationDescription", of: { fcmV1RegistrationId: token } });
+  const toApple = () => send("Apple", { aps: { alert: "x" } });
+  const toFcm = () => send("FcmV1", { message: { notification: { title: "x" } } });
+  return { server, client, apple, fcm, toApple, toFcm };
+}
+
+test("sends to the hub of development are no fault", async (t) => {
+  const { server, apple, fcm, toApple, toFcm } = await ownHub(t);
+  await Promise.all([apple(1), fcm("one")]);
+  await toApple();
+  await toFcm();
+  await well(server);
+});
+
+test("dead-device-token: a push service does not know the device any more", async (t) => {
+  const { server, fcm, toFcm } = await ownHub(t);
+  await fcm("one");
+  await toFcm();
+  await silent(server, "dead-device-token");
+  await fail(server, { service: "fcm", device: "one", failure: "UNREGISTERED" });
+  await toFcm();
+  const found = await confirms(server, "dead-device-token", "Observed");
+  assert.match(found.evidence[0].text, /fcmv1/);
+});
+
+test("wrong-apns-environment: APNs knows no device of the hub", async (t) => {
+  const { server, apple, toApple } = await ownHub(t);
+  await apple(1);
+  await fail(server, { service: "apns", device: deviceToken(1).toLowerCase(), failure: "BadDeviceToken" });
+  await fail(server, { service: "apns", device: deviceToken(1), failure: "BadDeviceToken" });
+  await silent(server, "wrong-apns-environment");
+  await toApple();
+  await confirms(server, "wrong-apns-environment", "Observed");
+});
+
+test("fcm-credential-revoked: the service account of the hub is refused", async (t) => {
+  const { server, fcm } = await ownHub(t);
+  await fcm("one");
+  await silent(server, "fcm-credential-revoked");
+  await fail(server, { service: "fcm", failure: "PERMISSION_DENIED" });
+  await confirms(server, "fcm-credential-revoked", "Measured");
+});
+
+test("throttled: a push service says that it is too much", async (t) => {
+  const { server, apple, client } = await ownHub(t);
+  await apple(1);
+  await silent(server, "throttled");
+  await fail(server, { service: "apns", device: deviceToken(1), failure: "TooManyRequests" });
+  await client.sendBroadcastNotification({ $make: "createAppleNotification", of: { body: '{"aps":{"alert":"x"}}' } });
+  await eventually("it was tried", async () => {
+    const { report } = await doctor(server, "--symptom", "push");
+    return report.findings.some(({ hypothesis, verdict }) => hypothesis === "throttled" && verdict === "confirmed");
+  });
+  const found = await confirms(server, "throttled", "Observed");
+  assert.match(found.evidence[0].text, /apple/);
+});
