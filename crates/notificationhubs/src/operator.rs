@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::date;
-use crate::metrics::{Kind, METRICS, Metric};
+use crate::metrics::{Kind, METRICS, Metric, Refused};
 use crate::push::handle_prefix;
 use crate::refusal::not_found;
 use crate::registration::{ListFilter, Registration};
@@ -27,7 +27,6 @@ use crate::registry::HubEntry;
 use crate::route::{Route, Standing};
 use crate::send::{Format, QUEUE, Send, To};
 use crate::service::NotificationHubs;
-use crate::store::Listed;
 use crate::tag::Tag;
 
 /// Rows of one answer.
@@ -79,16 +78,28 @@ impl NotificationHubs {
         let of_hub = counts.iter().filter(|it| it.target.starts_with(&prefix));
         let (waiting, sending) =
             of_hub.fold((0, 0), |(queued, leased), it| (queued + it.queued, leased + it.leased));
+        let (accepted, refused, last_refused) = entry.counters.sends();
+        let kinds = self.store().count_kinds(entry.hub.key).await?;
+        let devices: i64 = kinds.iter().map(|(_, _, count)| count).sum();
         let mut platforms: Vec<Value> = entry.routes().map(|route| platform(route)).collect();
         platforms.sort_by_key(|it| it["platform"].to_string());
         Ok(json!({
             "namespace": entry.hub.namespace,
             "hub": entry.hub.name,
-            "devices": self.store().count_registrations(entry.hub.key).await?,
+            "devices": devices,
+            "kinds": kinds.iter().map(|(platform, is_template, count)| json!({
+                "platform": platform.format(), "isTemplate": is_template, "devices": count,
+                "hasSender": platform.has_sender(),
+            })).collect::<Vec<_>>(),
             "policies": entry.policies.iter().map(|it| json!({
                 "name": it.name, "rights": it.rights.to_list(),
             })).collect::<Vec<_>>(),
-            "sends": { "waiting": waiting, "underWay": sending },
+            "sends": {
+                "waiting": waiting, "underWay": sending, "accepted": accepted,
+                "refused": refused, "lastRefused": last_refused.map(told),
+            },
+            "lastRefusedDevice": entry.counters.refused_device().map(told),
+            "lastUnknownHub": self.unknown_hubs().get().map(told),
             "platforms": platforms,
         }))
     }
@@ -110,8 +121,8 @@ impl NotificationHubs {
         })
     }
 
-    async fn notification_line(&self, entry: &HubEntry, listed: &Listed) -> Result<Value> {
-        let details = self.store().notification(entry.hub.key, &listed.id).await?;
+    async fn notification_line(&self, entry: &HubEntry, id: &str) -> Result<Value> {
+        let details = self.store().notification(entry.hub.key, id).await?;
         let counts = details.counts.iter().flat_map(|(platform, counts)| {
             counts.iter().map(|(name, count)| {
                 json!({ "platform": platform.format(), "outcome": name, "devices": count })
@@ -127,6 +138,11 @@ impl NotificationHubs {
             "outcomes": counts.collect::<Vec<_>>(),
         }))
     }
+}
+
+fn told(refused: Refused) -> Value {
+    let Refused { at, status, message } = refused;
+    json!({ "at": date::with_millis(at), "status": status, "message": message })
 }
 
 fn platform(route: &Route) -> Value {
@@ -193,7 +209,7 @@ async fn hubs(State(service): State<NotificationHubs>) -> Answer {
 
 async fn devices(State(service): State<NotificationHubs>, Query(wanted): Query<Wanted>) -> Answer {
     let entry = service.wanted_hub(&wanted)?;
-    let filter = wanted.tag.as_deref().map(Tag::parse).transpose()?.map(ListFilter::Tag);
+    let filter = wanted.tag.as_deref().map(Tag::parse_any).transpose()?.map(ListFilter::Tag);
     let top = wanted.limit.unwrap_or(MOST).clamp(1, MOST);
     let (store, hub) = (service.store(), entry.hub.key);
     let after = wanted.after.as_deref();
@@ -220,11 +236,16 @@ async fn notifications(
 ) -> Answer {
     let entry = service.wanted_hub(&wanted)?;
     let limit = wanted.limit.unwrap_or(20).clamp(1, MOST);
-    let mut lines = Vec::new();
-    for listed in service.store().latest_notifications(entry.hub.key, limit).await? {
-        if wanted.id.as_ref().is_none_or(|id| *id == listed.id) {
-            lines.push(service.notification_line(&entry, &listed).await?);
+    let ids: Vec<String> = match wanted.id {
+        Some(id) => vec![id],
+        None => {
+            let latest = service.store().latest_notifications(entry.hub.key, limit).await?;
+            latest.into_iter().map(|it| it.id).collect()
         }
+    };
+    let mut lines = Vec::new();
+    for id in ids {
+        lines.push(service.notification_line(&entry, &id).await?);
     }
     Ok(Json(Value::Array(lines)))
 }

@@ -1,7 +1,7 @@
 //! The push platforms, under the four names that each goes by.
 //!
-//! Which of them this server can send to is the business of the senders: a device of any platform can
-//! be kept here, because a hub that moves in brings all its devices.
+//! A device of any platform can be kept here, because a hub that moves in brings all its devices; not
+//! every one can be sent to.
 
 use crate::refusal::{bad_request, shown};
 use kernel::Result;
@@ -84,6 +84,20 @@ impl Platform {
     /// What the element of outcome counts begins with: `Apns`.
     pub const fn outcome_prefix(self) -> &'static str {
         self.names().outcome
+    }
+
+    /// Whether this server has a sender for it.
+    pub const fn has_sender(self) -> bool {
+        matches!(self, Self::Apple | Self::Gcm | Self::FcmV1 | Self::Browser)
+    }
+
+    /// What people are told who send to a platform without a sender.
+    pub(crate) fn without_sender(self) -> String {
+        let name = self.format();
+        format!(
+            "This server has no sender for the platform {name} yet: its devices are kept, but nothing is \
+             sent to them."
+        )
     }
 
     /// The platform of a `ServiceBusNotification-Format`, whatever its case; `template` is none.

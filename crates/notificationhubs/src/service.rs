@@ -11,6 +11,7 @@ use kernel::{Clock, Result, Timestamp};
 use storage::{Db, MasterKey};
 use tokio::sync::Mutex;
 
+use crate::metrics::LastRefused;
 use crate::push::Senders;
 use crate::registry::Snapshot;
 use crate::settings::Settings;
@@ -54,6 +55,8 @@ struct Inner {
     snapshot: ArcSwap<Snapshot>,
     /// Held while the snapshot is made, so that an older one never replaces a newer one.
     refreshing: Mutex<()>,
+    /// The last request for a hub that does not exist.
+    unknown_hubs: LastRefused,
 }
 
 impl NotificationHubs {
@@ -67,7 +70,8 @@ impl NotificationHubs {
         let store = Store::open(foundations.db.clone(), master_key).await?;
         let snapshot = ArcSwap::default();
         let refreshing = Mutex::default();
-        let inner = Inner { foundations, store, settings, snapshot, refreshing };
+        let unknown_hubs = LastRefused::default();
+        let inner = Inner { foundations, store, settings, snapshot, refreshing, unknown_hubs };
         let service = Self(Arc::new(inner));
         service.refresh().await?;
         let stop = || service.0.foundations.tasks.token().clone();
@@ -165,6 +169,10 @@ impl NotificationHubs {
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         self.0.snapshot.load_full()
+    }
+
+    pub(crate) fn unknown_hubs(&self) -> &LastRefused {
+        &self.0.unknown_hubs
     }
 
     pub(crate) fn deliveries(&self) -> &Deliveries {

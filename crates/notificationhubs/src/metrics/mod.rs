@@ -13,12 +13,14 @@
 //! Counters live with the hub in memory: they begin anew with the process, as counters do.
 
 mod catalog;
+mod refused;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use kernel::{Error, Timestamp};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
@@ -31,6 +33,7 @@ use crate::push::OutcomeName;
 use crate::service::NotificationHubs;
 
 pub use catalog::{Kind, METRICS, Metric};
+pub(crate) use refused::{LastRefused, Refused};
 
 /// A kind of request to the data plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,12 +113,34 @@ pub(crate) struct Counters {
     requests: [[AtomicU64; 2]; Request::ALL.len()],
     outcomes: [[AtomicU64; OUTCOMES]; Platform::ALL.len()],
     scheduled: AtomicI64,
+    refused_sends: LastRefused,
+    refused_devices: LastRefused,
 }
 
 impl Counters {
-    /// A request has its answer.
-    pub(crate) fn request(&self, kind: Request, accepted: bool) {
-        self.requests[kind as usize][usize::from(!accepted)].fetch_add(1, Ordering::Relaxed);
+    /// A request has its answer: none that refuses it, or that one.
+    pub(crate) fn request(&self, kind: Request, refusal: Option<&Error>, now: Timestamp) {
+        let at = usize::from(refusal.is_some());
+        self.requests[kind as usize][at].fetch_add(1, Ordering::Relaxed);
+        let Some(refusal) = refusal else { return };
+        match kind {
+            Request::Send | Request::Schedule => self.refused_sends.note(refusal, now),
+            Request::RegistrationCreate | Request::RegistrationPut | Request::InstallationPut => {
+                self.refused_devices.note(refusal, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Sends that were accepted and refused, and the last refusal.
+    pub(crate) fn sends(&self) -> (u64, u64, Option<Refused>) {
+        let sum = |at| self.answered(Request::Send, at) + self.answered(Request::Schedule, at);
+        (sum(0), sum(1), self.refused_sends.get())
+    }
+
+    /// The last device that could not be registered.
+    pub(crate) fn refused_device(&self) -> Option<Refused> {
+        self.refused_devices.get()
     }
 
     /// A push was attempted.

@@ -29,7 +29,9 @@ fn requests_are_counted_by_kind_and_answer() {
         (Request::InstallationPatch, true),
         (Request::Other, true),
     ] {
-        counters.request(kind, accepted);
+        let refusal = crate::refusal::bad_request("no");
+        let refusal = (!accepted).then_some(&refusal);
+        counters.request(kind, refusal, Timestamp::from_secs(7));
     }
     for (name, expected) in [
         ("incoming", 2),
@@ -45,6 +47,10 @@ fn requests_are_counted_by_kind_and_answer() {
     ] {
         assert_eq!(value(&counters, name), expected, "{name}");
     }
+    let (accepted, refused, last) = counters.sends();
+    let last = last.unwrap();
+    assert_eq!((accepted, refused, last.at.as_secs(), last.status), (2, 1, 7, 400));
+    assert_eq!(counters.refused_device(), None);
 }
 
 #[test]

@@ -67,10 +67,11 @@ impl NotificationHubs {
     async fn answer(&self, parts: Parts, body: Body) -> Result<Response> {
         let (hub_name, operation) = Operation::parse(&parts.method, parts.uri.path())?;
         let host = host(&parts);
-        let hub = self.addressed(&parts, host.as_deref(), &hub_name)?;
+        let hub = self.addressed(&parts, host.as_deref(), &hub_name);
+        let hub = hub.inspect_err(|error| self.unknown_hubs().note(error, self.now()))?;
         let (counters, kind) = (Arc::clone(&hub.counters), operation.request());
         let answer = self.answer_of(hub, host, operation, (parts, body)).await;
-        counters.request(kind, answer.is_ok());
+        counters.request(kind, answer.as_ref().err(), self.now());
         answer
     }
 

@@ -218,10 +218,13 @@ fn invalid_payload(problem: &str) -> Error {
 }
 
 fn no_target(platform: Platform, has_credential: bool) -> Error {
-    let cure = if has_credential {
+    let cure = if !platform.has_sender() {
+        platform.without_sender()
+    } else if has_credential {
         "The credential of the notification hub for it cannot be used; `tidings push fix` says why."
+            .to_owned()
     } else {
-        "Give the notification hub a credential for it."
+        "Give the notification hub a credential for it.".to_owned()
     };
     bad_request(format!(
         "The notification has no target applications. The notification format is {}. {cure}",

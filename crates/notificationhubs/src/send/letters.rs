@@ -139,6 +139,9 @@ fn template_headers(headers: &HeaderMap, rendered: &Rendered) -> HeaderMap {
 }
 
 fn prepare(hub: &HubEntry, platform: Platform, headers: &HeaderMap, body: Bytes) -> Letter {
+    if !platform.has_sender() {
+        return Err(Arc::new(Outcome::of(OutcomeName::Skipped, platform.without_sender())));
+    }
     let Some(route) = hub.route(platform) else {
         let text = format!(
             "the notification hub has no credential for the platform {}; set it, then send again",

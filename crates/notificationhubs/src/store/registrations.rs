@@ -1,7 +1,7 @@
 //! Registrations: writing, finding, listing, taking away.
 
 use kernel::{Result, Timestamp};
-use storage::{Statement, Val, vals};
+use storage::{Row, Statement, Val, vals};
 
 use super::{ATTEMPTS, HubKey, Store, is_race, row, too_many_writers};
 use crate::Platform;
@@ -280,6 +280,22 @@ impl Store {
     pub async fn count_registrations(&self, hub: HubKey) -> Result<i64> {
         let sql = "SELECT COUNT(*) FROM push_registrations WHERE hub = $1";
         Ok(self.db.query(sql, vals![hub.0]).await?[0].get(0)?)
+    }
+
+    /// How many registrations of each platform a hub has, those with a template apart.
+    ///
+    /// # Errors
+    /// Errors of the store.
+    pub async fn count_kinds(&self, hub: HubKey) -> Result<Vec<(Platform, bool, i64)>> {
+        let sql = "SELECT platform, kind, COUNT(*) FROM push_registrations WHERE hub = $1
+                   GROUP BY platform, kind ORDER BY platform, kind";
+        let rows = self.db.query(sql, vals![hub.0]).await?;
+        let kind = |row: &Row| {
+            let platform = Platform::from_format(&row.get::<String>(0)?);
+            let platform = platform.ok_or_else(|| row::damaged("an unknown platform"))?;
+            Ok((platform, row.get::<bool>(1)?, row.get(2)?))
+        };
+        rows.iter().map(kind).collect()
     }
 
     /// A registration with its part of an installation, expired or not.

@@ -129,3 +129,34 @@ async fn what_is_counted_is_told_in_both_worlds_names() {
         assert!(text.contains(&line), "{line} in {text}");
     }
 }
+
+#[tokio::test]
+async fn a_platform_without_a_sender_is_named_wherever_somebody_asks() {
+    let hubs = Hubs::start().await;
+    for (kind, member, format) in [
+        ("Windows", "<ChannelUri>https://w.example/1</ChannelUri>", "windows"),
+        ("Mpns", "<ChannelUri>https://w.example/1</ChannelUri>", "windowsphone"),
+        ("Adm", "<AdmRegistrationId>a</AdmRegistrationId>", "adm"),
+        ("Baidu", "<BaiduUserId>u</BaiduUserId><BaiduChannelId>1</BaiduChannelId>", "baidu"),
+        ("Xiaomi", "<XiaomiRegistrationId>x</XiaomiRegistrationId>", "xiaomi"),
+    ] {
+        hubs.register(kind, member).await;
+        let plain = format!("has no sender for the platform {format} yet");
+        let headers = [("ServiceBusNotification-Format", format)];
+        let send = async |path: &str, more: &[(&str, &str)]| {
+            let headers: Vec<_> = headers.iter().chain(more).copied().collect();
+            hubs.ask_as(DEFAULT_FULL, ("POST", path), &headers, "{}").await
+        };
+        let id = send("/messages", &[]).await.id();
+        assert_eq!(hubs.settled(&id).await.state, State::Completed, "{format}");
+        assert_eq!(hubs.count(&id, "Skipped").await, 1, "{format}");
+        let tested = send("/messages?test", &[]).await;
+        assert!(tested.body.contains(&plain), "{format}: {}", tested.body);
+        let handle = if format.starts_with("windows") { "https://w.example/1" } else { "u-1" };
+        let device = [("ServiceBusNotification-DeviceHandle", handle)];
+        let direct = send("/messages?direct", &device).await;
+        assert_eq!(direct.status, 400);
+        assert!(direct.body.contains(&plain), "{format}: {}", direct.body);
+    }
+    assert_eq!(hubs.devices().await, 5, "they are kept");
+}
