@@ -62,13 +62,10 @@ async function call(url, options = {}) {
     if (options.signal?.aborted) throw cause;
     throw new ServiceError(0, "Unreachable", "The server does not answer. If it was restarted, reload this page.");
   }
-  if (response.status === 401 && `${url}`.startsWith("/console/")) {
-    const error = await refusal(response);
-    window.dispatchEvent(new CustomEvent("signed-out", { detail: error.message }));
-    throw error;
-  }
-  if (!response.ok) throw await refusal(response);
-  return response;
+  if (response.ok) return response;
+  const error = await refusal(response);
+  if (error.code === "SignedOut") window.dispatchEvent(new CustomEvent("signed-out", { detail: error.message }));
+  throw error;
 }
 
 async function answer(response) {
@@ -131,12 +128,14 @@ export class WebPubSub {
     this.resource = resource;
     const { endpoint, accesskey } = parse(resource.keys[0].connectionString);
     Object.assign(this, { endpoint: endpoint.replace(/\/$/, ""), key: accesskey });
+    // One of several is picked by its host name, which a page cannot choose; the console can.
+    this.base = resource.host ? `/console/at/${resource.host}` : "";
   }
   /** A call of the data plane, on a path below a hub. */
   async rest(method, hub, path, { query = {}, body, headers } = {}) {
     const at = `/api/hubs/${encodeURIComponent(hub)}${path}${queryOf({ "api-version": "2024-12-01", ...query })}`;
     const token = await jwt({ aud: `${this.endpoint}${at}` }, this.key);
-    const response = await call(at, { method, body, headers: { authorization: `Bearer ${token}`, ...headers } });
+    const response = await call(`${this.base}${at}`, { method, body, headers: { authorization: `Bearer ${token}`, ...headers } });
     return answer(response);
   }
   /** Where a client connects, with a token for it. */
@@ -144,7 +143,7 @@ export class WebPubSub {
     const aud = `${this.endpoint}/client/hubs/${hub}`;
     const claims = { aud, role: roles, "webpubsub.group": groups };
     if (user) claims.sub = user;
-    const url = new URL(`/client/hubs/${encodeURIComponent(hub)}`, location.href);
+    const url = new URL(`${this.base}/client/hubs/${encodeURIComponent(hub)}`, location.href);
     url.protocol = url.protocol.replace("http", "ws");
     url.searchParams.set("access_token", await jwt(claims, this.key));
     return url;
@@ -193,9 +192,8 @@ export async function asUser(token, url, options = {}) {
 // Event Grid, Notification Hubs, management -------------------------------------------------------
 
 /** Publishes events to a topic by its key. */
-export async function publish(endpoint, key, events) {
-  const url = new URL(endpoint);
-  const path = `${url.pathname}${url.search || "?api-version=2018-01-01"}`;
+export async function publish(topic, key, events) {
+  const path = `/topics/${encodeURIComponent(topic)}/api/events?api-version=2018-01-01`;
   return answer(await call(path, { ...post(events), headers: { ...JSON_HEADERS, "aeg-sas-key": key } }));
 }
 

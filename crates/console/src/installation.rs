@@ -43,6 +43,8 @@ pub struct Resource {
     pub name: String,
     /// Where applications reach it.
     pub endpoint: String,
+    /// The host name that picks it, where there are several that paths do not tell apart.
+    pub host: Option<String>,
     /// The id that management calls know it by, where they do.
     pub id: Option<String>,
     /// Ready to paste.
@@ -75,6 +77,7 @@ impl Description {
                 "service": it.service,
                 "name": it.name,
                 "endpoint": it.endpoint,
+                "host": it.host,
                 "id": it.id,
                 "keys": it.keys.iter().map(key).collect::<Vec<_>>(),
             })

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Request, StatusCode};
+use axum::http::{HeaderValue, Request, StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -16,6 +16,7 @@ use kernel::{Clock, Error, ErrorKind, Result, Secret};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 
 use crate::installation::Installation;
 use crate::sign_in::{CODE_LIFETIME, SignIn};
@@ -25,6 +26,8 @@ use crate::{assets, cookie, origin};
 const BODY_BYTES: usize = 16 * 1024;
 /// Where the operator routes stand.
 const OPERATOR: &str = "/console/api/operator";
+/// Where the routes of services stand below the host name of a resource.
+const BY_HOST: &str = "/console/at";
 
 /// The console of one server. Cheap to clone.
 #[derive(Clone)]
@@ -56,14 +59,18 @@ impl Console {
         Secret::new(format!("{}/console#code={}", self.0.address, code.expose()))
     }
 
-    /// The public routes, with `operator`, the routes of the admin listener, behind the session.
-    pub fn router(&self, operator: Router) -> Router {
+    /// The public routes. Behind the session are `operator`, the routes of the admin listener, and
+    /// `public`, those of the services, for resources that only another host name picks.
+    pub fn router(&self, operator: Router, public: Router) -> Router {
         let operator = operator.layer(from_fn(from_inside)).fallback(no_such_call);
+        // A route with parameters would leave them to the routes of the services, beside theirs.
+        let by_host = Router::new().fallback(async move |request| reach(public, request).await);
         let inside = Router::new()
             .route("/console/api/session", get(session))
             .route("/console/api/sign-out", post(sign_out))
             .route("/console/api/keys", post(replace_key))
             .nest_service(OPERATOR, operator)
+            .nest_service(BY_HOST, by_host)
             .layer(from_fn_with_state(self.clone(), admit));
         Router::new()
             .route("/console", get(page))
@@ -186,6 +193,24 @@ async fn from_inside(mut request: Request<Body>, next: Next) -> Response {
     headers.insert(HOST, HeaderValue::from_static("localhost"));
     headers.remove(COOKIE);
     next.run(request).await
+}
+
+/// Asks a service by the host name of one of its resources, which no page can put into a request.
+async fn reach(public: Router, mut request: Request<Body>) -> Answer {
+    let path = request.uri().path_and_query().map_or("", |it| it.as_str());
+    let asked = path.strip_prefix('/').and_then(|it| it.split_at_checked(it.find('/')?));
+    let target = asked.and_then(|(host, rest)| {
+        Some((HeaderValue::from_str(host).ok()?, rest.parse::<Uri>().ok()?))
+    });
+    let Some((host, uri)) = target else {
+        let message = "The path is /console/at/<host>/<path of the call>.";
+        return Err(Error::new(ErrorKind::Invalid, "InvalidRequest", message).into());
+    };
+    *request.uri_mut() = uri;
+    let headers = request.headers_mut();
+    headers.insert(HOST, host);
+    headers.remove(COOKIE);
+    Ok(public.oneshot(request).await.into_response())
 }
 
 async fn no_such_call(request: Request<Body>) -> Failure {

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::Path;
 use axum::http::header::{CONTENT_TYPE, COOKIE, HOST, ORIGIN, SET_COOKIE};
-use axum::http::{HeaderMap, Request, Response, StatusCode};
-use axum::routing::get;
+use axum::http::{HeaderMap, Request, Response, StatusCode, Uri};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use edge::Scheme;
 use kernel::{Clock, Result, Secret, Timestamp};
@@ -32,6 +33,7 @@ impl Installation for Fake {
             service: "webpubsub",
             name: "local".to_owned(),
             endpoint: "https://localhost:8443".to_owned(),
+            host: None,
             id: None,
             keys: vec![key],
         };
@@ -64,11 +66,13 @@ impl Server {
         let replaced = Arc::clone(&fake.0);
         let at = format!("https://{HOME}/");
         let console = Console::new(fake, &at, Arc::clone(&clock) as Arc<dyn Clock>);
-        let seen = async |headers: HeaderMap| {
+        let seen = async |headers: HeaderMap, uri: Uri| {
             let text = |name| headers.get(name).map(|it| it.to_str().unwrap().to_owned());
-            Json(json!({ "host": text(HOST), "cookie": text(COOKIE) }))
+            Json(json!({ "host": text(HOST), "cookie": text(COOKIE), "path": uri.to_string() }))
         };
-        let router = console.router(Router::new().route("/seen", get(seen)));
+        let one_parameter = async |Path(_): Path<String>, headers, uri| seen(headers, uri).await;
+        let public = Router::new().route("/api/{*path}", post(one_parameter));
+        let router = console.router(Router::new().route("/seen", get(seen)), public);
         Self { console, router, clock, replaced }
     }
 
@@ -171,9 +175,25 @@ async fn operator_routes_hear_a_local_host_and_no_cookie() {
     let server = Server::new();
     let cookie = server.signed_in().await;
     let seen = server.ask("GET", "/console/api/operator/seen", Some(&cookie), Value::Null).await;
-    assert_eq!(json_of(seen).await, json!({ "host": "localhost", "cookie": null }));
+    let expected = json!({ "host": "localhost", "cookie": null, "path": "/seen" });
+    assert_eq!(json_of(seen).await, expected);
     let none = server.ask("GET", "/console/api/operator/none", Some(&cookie), Value::Null).await;
     assert_eq!(none.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn public_routes_are_reached_by_the_host_of_a_resource_and_without_the_session() {
+    let server = Server::new();
+    let cookie = server.signed_in().await;
+    let path = "/console/at/b.example.com/api/hubs/x/:send?api-version=1&a=%2F";
+    let refused = server.ask("POST", path, None, Value::Null).await;
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let seen = json_of(server.ask("POST", path, Some(&cookie), Value::Null).await).await;
+    assert_eq!((&seen["host"], &seen["cookie"]), (&json!("b.example.com"), &Value::Null));
+    assert_eq!(seen["path"], "/api/hubs/x/:send?api-version=1&a=%2F");
+    let inside = "/console/at/b.example.com/console/api/session";
+    let inside = server.ask("GET", inside, Some(&cookie), Value::Null).await;
+    assert_eq!(inside.status(), StatusCode::NOT_FOUND, "the console is not reached by itself");
 }
 
 #[tokio::test]

@@ -86,7 +86,8 @@ impl Operated {
         };
         let mut resources = Vec::new();
         for (resource, endpoint) in self.web_pubsub.iter().zip(&self.shown) {
-            resources.push(web_pubsub(resource, endpoint)?);
+            let several = self.web_pubsub.len() > 1;
+            resources.push(web_pubsub(resource, endpoint, several)?);
         }
         resources.push(self.communication()?);
         for hub in self.hubs() {
@@ -107,6 +108,7 @@ impl Operated {
             service: COMMUNICATION,
             name: service.name().to_owned(),
             endpoint: service.endpoint(&self.address).to_owned(),
+            host: None,
             id: Some(event_grid::communication_id(service.name())?.to_string()),
             keys: keys.into(),
         })
@@ -138,6 +140,7 @@ impl Operated {
             service: NOTIFICATION_HUBS,
             name: name.to_owned(),
             endpoint: self.address.clone(),
+            host: None,
             id: Some(format!("{group}/{provider}/namespaces/{namespace}/notificationHubs/{name}")),
             keys,
         })
@@ -173,7 +176,9 @@ impl Operated {
     }
 }
 
-fn web_pubsub(resource: &Wired, endpoint: &str) -> anyhow::Result<Resource> {
+fn web_pubsub(resource: &Wired, endpoint: &str, several: bool) -> anyhow::Result<Resource> {
+    let host = wire::Endpoint::parse(endpoint)?.host().to_owned();
+    let host = several.then_some(host);
     let mut keys = Vec::new();
     for (name, slot) in SLOTS {
         keys.push(Key {
@@ -186,6 +191,7 @@ fn web_pubsub(resource: &Wired, endpoint: &str) -> anyhow::Result<Resource> {
         service: WEB_PUBSUB,
         name: resource.config().name.clone(),
         endpoint: endpoint.to_owned(),
+        host,
         id: None,
         keys,
     })

@@ -119,7 +119,8 @@ impl Running {
         )?;
         let admin = admin.merge(playbook.operator_router());
         let console = console::console(config, listening, &store, &services, clock).await?;
-        services.router = services.router.merge(console.router(admin.clone()));
+        let page = console.router(admin.clone(), services.router.clone());
+        services.router = services.router.merge(page);
         let admin = admin.merge(console.admin_router());
         if config.mode == Mode::Dev {
             started.console = Some(console.link().expose().to_owned());

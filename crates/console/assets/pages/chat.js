@@ -47,6 +47,10 @@ export function page({ scope }) {
     const { value } = await chat(await tokenOf(me), "GET", "");
     fill(trouble);
     const shown = value.filter((it) => !it.deletedOn);
+    if (!thread && shown.length) {
+      thread = shown[0].id;
+      await conversation();
+    }
     fill(list, shown.length
       ? h("ul.pick", shown.map((it) => h("li", h("button", { type: "button", "aria-pressed": `${it.id === thread}`, onclick: () => { thread = it.id; refresh(); } },
         it.topic || "(no topic)", h("small", it.id)))))

@@ -102,7 +102,7 @@ function deadLetters(scope) {
     fill(detail);
     await look();
   };
-  const show = (it) => fill(detail, card(`Event ${it.event?.id ?? it.id}`, h("pre", { tabindex: "0", role: "region", "aria-label": "Event" }, pretty(it.event))));
+  const show = (it) => fill(detail, card(`Event ${it.event?.id ?? it.id}`, it.event?.id && h("p.small", h("a", { href: `#/journeys?subject=${encodeURIComponent(it.event.id)}` }, "Its journey")), h("pre", { tabindex: "0", role: "region", "aria-label": "Event" }, pretty(it.event))));
   again();
   return h(".stack", trouble, list, detail);
 }
@@ -138,7 +138,7 @@ function publishing(topics, log) {
   return card("Publish an event", form(async ({ topic, type, subject, data }) => {
     const chosen = topics.find((it) => it.id === topic);
     const { key1 } = await management("POST", `${chosen.id}/listKeys`, {});
-    await publish(chosen.endpoint, key1, [event(chosen, type, subject, JSON.parse(data))]);
+    await publish(chosen.name, key1, [event(chosen, type, subject, JSON.parse(data))]);
     log.add("sent", `${type} to ${chosen.name} (200)`);
   },
   field("Topic", select({ name: "topic" }, topics.map((it) => [it.id, `${it.name} (${it.inputSchema})`]))),

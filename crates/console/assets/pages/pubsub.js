@@ -95,8 +95,9 @@ function tryIt(scope) {
   };
   const need = () => { if (socket?.readyState !== WebSocket.OPEN) throw new Error("Connect first: a message needs a connection to go by."); };
 
-  const connect = async ({ name, user, group }) => {
+  const connect = async ({ name, user, group, resource }) => {
     socket?.close();
+    if (resource) kept.set("resource", resource);
     hub = name;
     const url = await current().clientUrl(hub, { user, roles: ["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"] });
     const mine = (socket = new WebSocket(url, "json.webpubsub.azure.v1"));
@@ -119,7 +120,7 @@ function tryIt(scope) {
   return h(".grid",
     h(".stack",
       h(".card", h(".spread", h("h2", "1 · Connect"), state), form(connect,
-        resources("webpubsub").length > 1 && field("Resource", select({ name: "resource", value: kept.get("resource"), onchange: (event) => kept.set("resource", event.target.value) }, resources("webpubsub").map((it) => it.name))),
+        resources("webpubsub").length > 1 && field("Resource", select({ name: "resource", value: current().resource.name }, resources("webpubsub").map((it) => it.name))),
         h(".row", field("Hub", input({ name: "name", value: "chat" })), field("User", input({ name: "user", value: "me" }))),
         field("Group to join", groupBox()),
         h(".row", submit("Connect"), button("Disconnect", () => socket?.close())))),

@@ -41,7 +41,7 @@ function sends(scope, hub) {
         { name: "When", of: (it) => h("div.nowrap", ago(it.enqueued), h(".small.faint", it.state)) },
         { name: "To", of: (it) => it.tags || h("span.faint", "everybody") },
         { name: "Outcomes", of: (it) => (it.outcomes.length ? h(".row", { class: "wrap" }, it.outcomes.map((one) => tag(`${one.platform} ${one.outcome} ${one.devices}`, one.outcome === "Success" ? "good" : "bad"))) : h("span.faint", "no device")) },
-        { name: "Id", mono: true, class: "break", of: (it) => it.id },
+        { name: "Id", mono: true, class: "break", of: (it) => h("a", { href: `#/journeys?subject=${encodeURIComponent(it.id)}`, title: "Its journey" }, it.id) },
       ], all))
       : empty("Nothing sent yet", "Send something here, with an SDK, or in a terminal:", snippet(`tidings push send '{"message": "Hello"}'`)));
   };
