@@ -107,13 +107,7 @@ pub async fn services(
         tasks: tasks.clone(),
     };
     let event_grid = event_grid::Wired::new(config, listening, parts).await?;
-    let parts = notification_hubs::Parts {
-        store: Arc::clone(keys),
-        outbound: outbound.clone(),
-        deliveries: event_grid.deliveries.clone(),
-        clock: Arc::clone(&clock),
-        tasks: tasks.clone(),
-    };
+    let parts = hub_parts(keys, &outbound, &event_grid, &clock, tasks);
     let notification_hubs = notification_hubs::Wired::new(config, listening, parts).await?;
     let connections = communication::Connections::new(backplane);
     let parts = phones::Parts {
@@ -136,11 +130,8 @@ pub async fn services(
     let mut queues = calls.queues();
     queues.push(notification_hubs.service.queue());
     event_grid.deliver(queues, tasks);
-    let managed = management::Managed {
-        event_grid: event_grid.service.clone(),
-        communication: managed(&communication, &phones, listening, keys)?,
-        notification_hubs: notification_hubs.service.clone(),
-    };
+    let services = (&event_grid, &notification_hubs, &communication, &phones);
+    let managed = managed(services, listening, keys)?;
     let resource_manager =
         management::management(config, listening, authority.clone(), managed, clock)?;
     let routers = [
@@ -222,21 +213,47 @@ fn upstream(
     Upstream::new(outbound.clone(), Arc::clone(clock), tasks.clone(), limits)
 }
 
-/// The Communication Services as management calls see them.
+/// The services as management calls see them.
 fn managed(
-    communication: &communication::Wired,
-    phones: &Phones,
+    (event_grid, notification_hubs, communication, phones): (
+        &event_grid::Wired,
+        &notification_hubs::Wired,
+        &communication::Wired,
+        &Phones,
+    ),
     listening: Listening,
     keys: &Arc<KeyStore>,
-) -> anyhow::Result<management::CommunicationServices> {
+) -> anyhow::Result<management::Managed> {
     let own = listening.https_url().unwrap_or_else(|| listening.http_url());
-    Ok(management::CommunicationServices {
+    let communication = management::CommunicationServices {
         id: event_grid::communication_id(communication.name())?,
         endpoint: communication.endpoint(&own).to_owned(),
         service: communication.clone(),
         store: Arc::clone(keys),
         links: phones.links.clone(),
+    };
+    Ok(management::Managed {
+        event_grid: event_grid.service.clone(),
+        communication,
+        notification_hubs: notification_hubs.service.clone(),
     })
+}
+
+/// What Notification Hubs are built over.
+fn hub_parts(
+    keys: &Arc<KeyStore>,
+    outbound: &Outbound,
+    event_grid: &event_grid::Wired,
+    clock: &Arc<dyn Clock>,
+    tasks: &Tasks,
+) -> notification_hubs::Parts {
+    notification_hubs::Parts {
+        store: Arc::clone(keys),
+        outbound: outbound.clone(),
+        deliveries: event_grid.deliveries.clone(),
+        clock: Arc::clone(clock),
+        tasks: tasks.clone(),
+    }
 }
 
 /// The host names that pick a resource: its own, and those of its public endpoints.

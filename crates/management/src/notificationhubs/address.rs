@@ -137,7 +137,7 @@ mod tests {
             ("namespaces/N/notificationHubs/H/debugsend", Named::TestSend(hub.clone())),
             (
                 "namespaces/N/notificationHubs/H/AuthorizationRules/R/listKeys",
-                Named::ListKeys(hub.clone(), name()),
+                Named::ListKeys(hub, name()),
             ),
             (
                 "namespaces/N/AuthorizationRules/R/regenerateKeys",

@@ -13,12 +13,17 @@ use crate::notificationhubs::{
     RuleKey, RuleKeys, SentTo, TestOutcome, TestSend,
 };
 
-/// Namespaces and hubs by key, rules by the keys of owner and name.
+/// Hubs by key, with their credentials.
+type Hubs = BTreeMap<String, (NotificationHub, Map<String, Value>)>;
+/// Rules by the keys of owner and name, with the numbers of their keys.
+type Rules = BTreeMap<(String, String), (Rule, [u32; 2])>;
+
+/// Namespaces by key, hubs, rules.
 #[derive(Default)]
 pub(super) struct Fake {
     namespaces: Mutex<BTreeMap<String, HubNamespace>>,
-    hubs: Mutex<BTreeMap<String, (NotificationHub, Map<String, Value>)>>,
-    rules: Mutex<BTreeMap<(String, String), (Rule, [u32; 2])>>,
+    hubs: Mutex<Hubs>,
+    rules: Mutex<Rules>,
 }
 
 fn envelope(location: String, tags: BTreeMap<String, String>) -> Envelope {

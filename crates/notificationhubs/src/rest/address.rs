@@ -11,6 +11,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use kernel::{Error, ErrorKind, Result};
 
+use super::Query;
 use crate::credential::{Policies, is_signed_with};
 use crate::refusal::shown;
 use crate::registry::{HubEntry, Snapshot};
@@ -51,9 +52,16 @@ impl NotificationHubs {
         })
     }
 
+    /// Whether the credential of a request, in its header or in the address of a container, was made
+    /// with a key of this hub.
     fn is_signed_for(&self, parts: &Parts, hub: &HubEntry, snapshot: &Snapshot) -> bool {
-        let header = parts.headers.get(AUTHORIZATION).and_then(|it| it.to_str().ok());
-        is_signed_with(header, &self.policies_of(hub, snapshot))
+        match parts.headers.get(AUTHORIZATION).map(|it| it.to_str()) {
+            Some(header) => is_signed_with(header.ok(), &self.policies_of(hub, snapshot)),
+            None => {
+                let query = Query::parse(parts.uri.query().unwrap_or_default());
+                self.opens_container(hub, &query)
+            }
+        }
     }
 
     /// The policies that requests for a hub may be signed with.

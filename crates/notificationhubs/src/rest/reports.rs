@@ -16,12 +16,13 @@ use base64::engine::general_purpose::STANDARD;
 use kernel::{Error, ErrorKind, Result, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::Call;
 use super::answer::{put, with_body};
+use super::{Call, Query};
 use crate::credential::Right;
 use crate::date;
 use crate::entry::{XML_TYPE, write_details, write_feedback};
 use crate::registration::Key;
+use crate::registry::HubEntry;
 use crate::service::NotificationHubs;
 use crate::store::{FeedbackEntry, FeedbackOf};
 
@@ -137,25 +138,29 @@ impl NotificationHubs {
     /// may send, so that replacing that key ends it.
     fn signature(&self, call: &Call) -> Result<String> {
         let expires = self.now().as_secs() + CONTAINER_SECS;
-        let signature = sign(call, expires)?;
+        let signature = sign(&call.hub, expires)?;
         let until = date::with_millis(Timestamp::from_secs(expires));
         let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let (until, signature) = (encoded(&until), encoded(&signature));
         Ok(format!("sv=2020-06-12&sr=c&se={until}&sp=rl&sig={signature}"))
     }
 
-    fn check_signature(&self, call: &Call) -> Result<()> {
-        let expires = call.query.get("se").and_then(date::parse);
+    /// Whether a query is what [`NotificationHubs::signature`] has made for a hub, and still holds.
+    pub(super) fn opens_container(&self, hub: &HubEntry, query: &Query) -> bool {
+        let expires = query.get("se").and_then(date::parse);
         let expires = expires.filter(|it| *it > self.now());
-        let sent = call.query.get("sig").and_then(|it| STANDARD.decode(it).ok());
-        let holds = match (expires, sent) {
-            (Some(expires), Some(sent)) => {
-                let (key, text) = (key(call)?, signed_text(call, expires.as_secs()));
+        let sent = query.get("sig").and_then(|it| STANDARD.decode(it).ok());
+        match (expires, sent, key(hub)) {
+            (Some(expires), Some(sent), Ok(key)) => {
+                let text = signed_text(hub, expires.as_secs());
                 hmac::verify(&key, text.as_bytes(), &sent).is_ok()
             }
             _ => false,
-        };
-        if holds {
+        }
+    }
+
+    fn check_signature(&self, call: &Call) -> Result<()> {
+        if self.opens_container(&call.hub, &call.query) {
             return Ok(());
         }
         Err(Error::new(
@@ -208,18 +213,18 @@ fn listing(base: &str, blobs: &[Blob]) -> String {
     out
 }
 
-fn sign(call: &Call, expires: i64) -> Result<String> {
-    let tag = hmac::sign(&key(call)?, signed_text(call, expires).as_bytes());
+fn sign(hub: &HubEntry, expires: i64) -> Result<String> {
+    let tag = hmac::sign(&key(hub)?, signed_text(hub, expires).as_bytes());
     Ok(STANDARD.encode(tag.as_ref()))
 }
 
-fn signed_text(call: &Call, expires: i64) -> String {
-    format!("feedback\n{}\n{expires}", call.hub.hub.key.0)
+fn signed_text(hub: &HubEntry, expires: i64) -> String {
+    format!("feedback\n{}\n{expires}", hub.hub.key.0)
 }
 
-fn key(call: &Call) -> Result<hmac::Key> {
-    let sender = call.hub.policies.iter().find(|it| it.rights.has(Right::Send));
-    let policy = sender.or(call.hub.policies.first()).ok_or_else(|| {
+fn key(hub: &HubEntry) -> Result<hmac::Key> {
+    let sender = hub.policies.iter().find(|it| it.rights.has(Right::Send));
+    let policy = sender.or(hub.policies.first()).ok_or_else(|| {
         let message = "The notification hub has no policy; create one to read its feedback.";
         Error::new(ErrorKind::NotFound, "40403", message)
     })?;

@@ -1,6 +1,7 @@
 //! The service as a whole: requests through its front, sends carried out by the queue over a store of
 //! its own, and the fakes of the push services behind it. Time passes only when a test lets it pass.
 
+mod control;
 mod devices;
 mod failing;
 mod reports;
@@ -135,8 +136,14 @@ impl Hubs {
         };
         let endpoint = |path| world.url(path).parse().unwrap();
         let fcm = FcmEndpoints { send: endpoint("/fcm"), token: endpoint("/oauth/token") };
-        let settings =
-            Settings { fcm, delivery_window: WINDOW, page, concurrency: 4, ..Settings::default() };
+        let settings = Settings {
+            fcm,
+            reserved_hubs: vec!["subscriptions".to_owned()],
+            delivery_window: WINDOW,
+            page,
+            concurrency: 4,
+            ..Settings::default()
+        };
         let service = NotificationHubs::open(foundations, settings).await.unwrap();
         let driver = deliveries.driver(vec![service.queue()]);
         let driver = tokio::spawn(driver.run(CancellationToken::new()));
@@ -165,8 +172,19 @@ impl Hubs {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Answer {
-        let policies = self.service.policies("local", Some(HUB)).unwrap();
-        let policy = policies.iter().find(|it| it.name == policy).unwrap();
+        self.ask_in("local", policy, (method, path), headers, body).await
+    }
+
+    /// As [`Hubs::ask_as`], of the hub of the same name in a namespace.
+    async fn ask_in(
+        &self,
+        namespace: &str,
+        policy: &str,
+        (method, path): (&str, &str),
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let policy = self.service.policy(namespace, Some(HUB), policy).unwrap().unwrap();
         let expires = self.world.clock().now() + Duration::from_secs(600);
         let (name, key) = (&policy.name, &policy.primary);
         let token = wire::shared_access_signature("https://localhost/", name, key, expires);

@@ -224,11 +224,11 @@ impl NotificationHubsProvider for NotificationHubsCalls {
     async fn hubs(&self, namespace: &ResourceId) -> Result<Vec<NotificationHub>> {
         let Some(namespace) = self.found(namespace).await? else { return Ok(Vec::new()) };
         let hubs = self.service.hubs(namespace.id.name());
-        Ok(hubs.into_iter().map(|hub| hub_of(&namespace, hub)).collect())
+        Ok(hubs.iter().map(|hub| hub_of(&namespace, hub)).collect())
     }
 
     async fn hub(&self, hub: &ResourceId) -> Result<Option<NotificationHub>> {
-        Ok(self.found_hub(hub).await?.map(|(namespace, hub)| hub_of(&namespace, hub)))
+        Ok(self.found_hub(hub).await?.map(|(namespace, hub)| hub_of(&namespace, &hub)))
     }
 
     async fn put_hub(&self, hub: &ResourceId, request: HubRequest) -> Result<NotificationHub> {
@@ -253,7 +253,7 @@ impl NotificationHubsProvider for NotificationHubsCalls {
         let namespace = self.found(hub).await?;
         let gone =
             || Error::new(ErrorKind::Conflict, "Conflict", "The namespace has been deleted.");
-        Ok(hub_of(&namespace.ok_or_else(gone)?, kept))
+        Ok(hub_of(&namespace.ok_or_else(gone)?, &kept))
     }
 
     async fn delete_hub(&self, hub: &ResourceId) -> Result<bool> {
@@ -355,7 +355,7 @@ fn envelope(
     Envelope { location, tags, created: Some(created), changed: Some(changed) }
 }
 
-fn hub_of(namespace: &HubNamespace, hub: Hub) -> NotificationHub {
+fn hub_of(namespace: &HubNamespace, hub: &Hub) -> NotificationHub {
     let document: HubDocument = serde_json::from_str(&hub.document).unwrap_or_default();
     let location = document.location.or_else(|| namespace.envelope.location.clone());
     let ttl = hub.registration_ttl.and_then(|micros| u64::try_from(micros).ok());
