@@ -33,8 +33,6 @@ fn every_documented_command_is_understood() {
         "doctor --symptom push --user 8:acs:x --thread 19:t --device d --since 15m --json",
         "doctor --symptom webhook --subscription s --data d",
         "doctor --token - --endpoint wss://a --proxy http://p --hub h --config tidings.toml",
-        "console --data d",
-        "console --config tidings.toml",
         "connect chat",
         "connect chat --user u --group g --group h --role r --protocol simple --listen",
         "connect chat --resource local --endpoint https://a --config tidings.toml",
