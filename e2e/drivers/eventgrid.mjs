@@ -16,6 +16,7 @@ const CREDENTIALS = {
     const until = new Date(Date.now() + hours * HOUR);
     return new AzureSASCredential(await generateSharedAccessSignature(endpoint, new AzureKeyCredential(key), until));
   },
+  issued: async ({ token }) => ({ getToken: async () => ({ token, expiresOnTimestamp: Date.now() + HOUR }) }),
   // Any token will do in development.
   bearer: async () => ({ getToken: async () => ({ token: "development", expiresOnTimestamp: Date.now() + HOUR }) }),
 };

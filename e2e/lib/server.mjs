@@ -69,7 +69,7 @@ export class Server {
   }
 
   get connectionString() {
-    return this.ready.webpubsub.connectionString;
+    return this.ready.webpubsub?.connectionString;
   }
 
   /** The key within the connection string. */

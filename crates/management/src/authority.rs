@@ -1,8 +1,9 @@
 //! Who may call. The one place where that is decided.
 //!
-//! Bearer tokens, as every resource manager SDK sends them. Two authorities exist; one that checks
-//! the tokens of an identity provider would be a third variant here and nothing else.
+//! Bearer tokens, as every resource manager SDK sends them: in development any, in production a
+//! management key or, where one is configured, a token of an identity provider.
 
+use std::fmt;
 use std::sync::Arc;
 
 use auth::{KeyRing, Refusal};
@@ -17,8 +18,22 @@ const MAX_TOKEN_BYTES: usize = 16 * 1024;
 pub enum Authority {
     /// Development, on loopback: every well-formed token is let in, so that any credential does.
     AnyBearer,
-    /// Production: the token must be one of the management keys.
-    Keys(Arc<KeyRing>),
+    /// Production.
+    Keys {
+        /// The token may be one of these.
+        management: Arc<KeyRing>,
+        /// Or one that this accepts.
+        provider: Option<Arc<dyn TokenCheck>>,
+    },
+}
+
+/// The port to an identity provider.
+pub trait TokenCheck: fmt::Debug + Send + Sync + 'static {
+    /// Who a token speaks for.
+    ///
+    /// # Errors
+    /// Why it does not hold, without repeating it.
+    fn identify(&self, token: &str) -> Result<String>;
 }
 
 /// Who calls.
@@ -58,8 +73,11 @@ impl Authority {
         }
         match self {
             Self::AnyBearer => Ok(Principal::new("developer")),
-            Self::Keys(ring) => {
-                let keys = ring.current();
+            Self::Keys { provider: Some(provider), .. } if is_jwt(token) => {
+                provider.identify(token).map(Principal::new).map_err(in_our_words)
+            }
+            Self::Keys { management, .. } => {
+                let keys = management.current();
                 // Both are compared, so that the time taken does not tell which one fitted.
                 let fits = [keys.primary(), keys.secondary()].map(|key| is_equal(key, token));
                 match fits.contains(&true) {
@@ -84,7 +102,7 @@ impl Authority {
                 "In development any token will do: give the client a credential whose token is a \
                  text such as 'development'."
             }
-            Self::Keys(_) => {
+            Self::Keys { .. } => {
                 "Send the management key as the token: `tidings keys show management primary` with \
                  the server's --config prints it. Give the client a credential whose token is that \
                  text."
@@ -94,11 +112,26 @@ impl Authority {
     }
 }
 
+/// The refusal of a provider's token, under the code that management clients know.
+fn in_our_words(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Unauthenticated => {
+            Error::new(error.kind(), "AuthenticationFailed", error.message().to_owned())
+        }
+        _ => error,
+    }
+}
+
 /// The characters of RFC 6750 section 2.1.
 fn is_well_formed(token: &str) -> bool {
     let body = token.trim_end_matches('=');
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
     token.len() <= MAX_TOKEN_BYTES && !body.is_empty() && body.bytes().all(is_allowed)
+}
+
+/// Management keys have no dots, tokens of identity providers have two.
+fn is_jwt(token: &str) -> bool {
+    token.bytes().filter(|byte| *byte == b'.').count() == 2
 }
 
 fn is_equal(key: &Secret, token: &str) -> bool {
@@ -111,6 +144,33 @@ mod tests {
 
     use super::*;
 
+    fn production(keys: AccessKeys) -> (Arc<KeyRing>, Authority) {
+        let management = Arc::new(KeyRing::new(keys));
+        let provider: Option<Arc<dyn TokenCheck>> = Some(Arc::new(OnlyAnn));
+        (Arc::clone(&management), Authority::Keys { management, provider })
+    }
+
+    /// A provider that knows one token.
+    #[derive(Debug)]
+    struct OnlyAnn;
+
+    impl TokenCheck for OnlyAnn {
+        fn identify(&self, token: &str) -> Result<String> {
+            match token {
+                "a.n.n" => Ok("ann".to_owned()),
+                _ => Err(Error::new(ErrorKind::Unauthenticated, "Unauthorized", "not ann")),
+            }
+        }
+    }
+
+    #[test]
+    fn tokens_of_the_identity_provider_are_its_business() {
+        let authority = production(AccessKeys::generate()).1;
+        assert_eq!(authority.admit(Some("Bearer a.n.n")).unwrap().name(), "ann");
+        let error = authority.admit(Some("Bearer b.o.b")).unwrap_err();
+        assert_eq!((error.code(), error.message()), ("AuthenticationFailed", "not ann"));
+    }
+
     #[test]
     fn development_lets_in_whoever_has_a_token() {
         for header in ["Bearer x", "bearer eyJ0.eyJ1.c2ln-_", "Bearer YWJj=="] {
@@ -121,7 +181,7 @@ mod tests {
     #[test]
     fn what_is_no_token_is_refused_everywhere_with_the_cure() {
         let long = format!("Bearer {}", "x".repeat(MAX_TOKEN_BYTES + 1));
-        let keys = Authority::Keys(Arc::new(KeyRing::new(AccessKeys::generate())));
+        let keys = production(AccessKeys::generate()).1;
         for header in [
             None,
             Some("Basic dTpw"),
@@ -146,8 +206,7 @@ mod tests {
     #[test]
     fn production_takes_either_key_and_nothing_else() {
         let keys = AccessKeys::generate();
-        let ring = Arc::new(KeyRing::new(keys.clone()));
-        let authority = Authority::Keys(Arc::clone(&ring));
+        let (ring, authority) = production(keys.clone());
         let bearer = |key: &Secret| format!("Bearer {}", key.expose());
         let (primary, secondary) = (bearer(keys.primary()), bearer(keys.secondary()));
         assert!(authority.admit(Some(&primary)).is_ok());

@@ -33,7 +33,7 @@ mod version;
 mod tests;
 
 pub use address::ProviderPath;
-pub use authority::{Authority, Principal};
+pub use authority::{Authority, Principal, TokenCheck};
 pub use call::{Answer, Call};
 pub use envelope::{Envelope, GLOBAL};
 pub use namespace::{Namespace, Pending};

@@ -10,6 +10,7 @@
 //! - [`event_grid`]: Event Grid, over the store, the deliveries and Web PubSub
 //! - [`notification_hubs`]: Notification Hubs, over the store and the deliveries; fake push services
 //! - [`paths`]: which paths belong to a service
+//! - [`identity_provider`]: whose bearer tokens are taken in production
 //! - [`phones`]: hubs, pushes and calls of the Communication Services
 //! - [`playbook`]: the facts that `tidings doctor` judges by
 //! - [`monitor`]: the log tables, fed from the services, and their query API
@@ -27,6 +28,7 @@ pub mod communication;
 pub mod config;
 pub mod console;
 pub mod event_grid;
+pub mod identity_provider;
 pub mod key_store;
 pub mod keys;
 pub mod logging;

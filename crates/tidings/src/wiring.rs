@@ -24,6 +24,7 @@ use webpubsub::{HubSettings, WebPubSub};
 
 use crate::addresses::Listening;
 use crate::config::{self, Config, Mode};
+use crate::identity_provider::IdentityProvider;
 use crate::key_store::KeyStore;
 use crate::phones::{self, Phones};
 use crate::{communication, event_grid, management, monitor, notification_hubs};
@@ -96,13 +97,17 @@ pub async fn services(
     let backplane = Backplane::local(gateway);
     let hubs = webpubsub::Resources::new(resources.iter().map(|it| Arc::clone(&it.service)));
     let web_pubsub = WebPubSub::new(hubs.clone(), backplane.clone(), upstream, Arc::clone(&clock));
-    let authority = management::authority(config, keys).await?;
+    let identities = config.identity_provider.as_ref().map(|provider| {
+        IdentityProvider::start(provider, outbound.clone(), Arc::clone(&clock), tasks)
+    });
+    let authority = management::authority(config, keys, identities.clone()).await?;
     let monitor = monitor::Wired::new(config, keys, authority.clone(), Arc::clone(&clock)).await?;
     let parts = event_grid::Parts {
         store: Arc::clone(keys),
         outbound: outbound.clone(),
         web_pubsub: web_pubsub.clone(),
         monitor: monitor.clone(),
+        identities,
         clock: Arc::clone(&clock),
         tasks: tasks.clone(),
     };

@@ -30,7 +30,7 @@ async fn a_call_without_a_token_is_challenged_before_anything_else_is_told() {
 async fn in_production_the_management_key_is_the_token() {
     let keys = AccessKeys::generate();
     let ring = Arc::new(KeyRing::new(keys.clone()));
-    let server = Server::with(Authority::Keys(ring), Vec::new());
+    let server = Server::with(Authority::Keys { management: ring, provider: None }, Vec::new());
     let wrong = server.get("/subscriptions").await;
     assert_eq!(wrong.outcome(), (401, "AuthenticationFailed"));
     let bearer = format!("Bearer {}", keys.secondary().expose());
@@ -44,7 +44,9 @@ async fn in_development_a_page_of_a_stranger_gets_nothing_though_any_token_is_go
     let keys = AccessKeys::generate();
     let token = keys.primary().expose().to_owned();
     let development = Server::with(Authority::AnyBearer, own());
-    let production = Server::with(Authority::Keys(Arc::new(KeyRing::new(keys))), own());
+    let ring = Arc::new(KeyRing::new(keys));
+    let production = Authority::Keys { management: ring, provider: None };
+    let production = Server::with(production, own());
     for (host, outcome) in [
         ("localhost:8443", (200, "")),
         ("127.0.0.1:8443", (200, "")),

@@ -58,6 +58,7 @@ impl<'a> Builder<'a> {
             resources: self.resources(&resources, seconds(settings, "gateway.keep_alive_seconds")),
             event_grid: self.event_grid(settings, &others, &resources),
             notification_hubs: self.notification_hubs(settings, &others),
+            identity_provider: self.identity_provider(settings),
             monitor: monitor(settings),
         }
     }

@@ -26,6 +26,7 @@ mod document;
 mod event_grid;
 mod file;
 mod hub;
+mod identity_provider;
 mod layers;
 mod model;
 mod names;
@@ -46,7 +47,7 @@ pub use layers::Flag;
 pub use model::{
     Communication, Config, DEVELOPMENT_PRIMARY_KEY, DEVELOPMENT_RESOURCE,
     DEVELOPMENT_SECONDARY_KEY, Data, Database, Durability, EventGrid, EventHandler, EventSource,
-    EventSubscription, Factor, Gateway, Hub, KeySource, Log, LogFormat, LogLevel, Mode, Monitor,
+    EventSubscription, Factor, Gateway, Hub, IdentityProvider, KeySource, Log, LogFormat, LogLevel, Mode, Monitor,
     NotificationHub, NotificationHubs, Outbound, Resource, ResourceKind, Server, Tls, Topic,
     Upstream,
 };

@@ -51,6 +51,8 @@ pub struct Config {
     pub notification_hubs: NotificationHubs,
     /// The log tables.
     pub monitor: Monitor,
+    /// Whose bearer tokens are taken, in production.
+    pub identity_provider: Option<IdentityProvider>,
 }
 
 /// `[server]`
@@ -260,6 +262,19 @@ pub struct Monitor {
     pub retention: Retention,
     /// Rows that each table takes in a second; at least one.
     pub rows_per_second: u32,
+}
+
+/// `[identity_provider]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityProvider {
+    /// The `iss` of its tokens; a URL.
+    pub issuer: String,
+    /// One of these is the `aud` of a token; at least one.
+    pub audiences: Vec<String>,
+    /// Stands in the `roles` of a token.
+    pub role: Option<String>,
+    /// Where its keys are, when they are not found by discovery.
+    pub keys_url: Option<String>,
 }
 
 /// `[eventgrid]`

@@ -7,6 +7,7 @@
 //! lists keys.
 
 mod event_grid;
+mod identity_provider;
 mod keys;
 mod monitor;
 mod notification_hubs;

@@ -33,6 +33,7 @@ use crate::addresses::Listening;
 use crate::config::{
     self, Config, DEVELOPMENT_RESOURCE, EventSource, EventSubscription, KeySource, Mode,
 };
+use crate::identity_provider::IdentityProvider;
 use crate::key_store::KeyStore;
 use crate::node::Node;
 
@@ -65,6 +66,8 @@ pub struct Parts {
     pub web_pubsub: WebPubSub,
     /// What is told of failed deliveries and of clients.
     pub monitor: crate::monitor::Wired,
+    /// Whose bearer tokens publish, in production.
+    pub identities: Option<Arc<IdentityProvider>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Background work.
@@ -77,16 +80,17 @@ impl Wired {
     /// # Errors
     /// When the store fails, or its secrets cannot be read.
     pub async fn new(config: &Config, listening: Listening, parts: Parts) -> anyhow::Result<Self> {
-        let Parts { store, outbound, web_pubsub, monitor, clock, tasks } = parts;
+        let Parts { store, outbound, web_pubsub, monitor, identities, clock, tasks } = parts;
         let watch = Watch::new(Arc::clone(&clock));
         let observer = monitor.deliveries(Arc::<Watch>::clone(&watch));
         let node = Arc::new(Node::claim(&config.data.folder)?);
         let settings = delivery_settings(config, &node);
         let deliveries =
             Deliveries::open(store.db().clone(), Arc::clone(&clock), observer, settings).await?;
-        let bearer: Arc<dyn BearerCheck> = match config.mode {
-            Mode::Dev => Arc::new(AnyBearer),
-            Mode::Serve => Arc::new(NoBearer),
+        let bearer: Arc<dyn BearerCheck> = match (config.mode, identities) {
+            (Mode::Dev, _) => Arc::new(AnyBearer),
+            (Mode::Serve, Some(provider)) => provider,
+            (Mode::Serve, None) => Arc::new(NoBearer),
         };
         let foundations = Foundations {
             db: store.db().clone(),

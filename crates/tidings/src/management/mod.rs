@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use ::eventgrid::EventGrid;
 use ::management::notificationhubs;
-use ::management::{Authority, Management, Namespace};
+use ::management::{Authority, Management, Namespace, TokenCheck};
 use ::notificationhubs::NotificationHubs;
 use auth::KeyRing;
 use kernel::Clock;
@@ -18,22 +18,28 @@ use wire::Endpoint;
 
 use crate::addresses::Listening;
 use crate::config::{Config, Mode};
+use crate::identity_provider::IdentityProvider;
 use crate::key_store::{KeyStore, Owner};
 pub use communication::CommunicationServices;
 use event_grid::EventGridCalls;
 use notification_hubs::{Configured, NotificationHubsCalls};
 
 /// Who may make management calls: in development everybody, since it listens on loopback only; in
-/// production whoever has a management key.
+/// production whoever has a management key, or a token of the identity provider.
 ///
 /// # Errors
 /// When the keys cannot be read or made.
-pub async fn authority(config: &Config, store: &KeyStore) -> anyhow::Result<Authority> {
+pub async fn authority(
+    config: &Config,
+    store: &KeyStore,
+    provider: Option<Arc<IdentityProvider>>,
+) -> anyhow::Result<Authority> {
     Ok(match config.mode {
         Mode::Dev => Authority::AnyBearer,
-        Mode::Serve => {
-            Authority::Keys(Arc::new(KeyRing::new(store.keys(Owner::MANAGEMENT).await?)))
-        }
+        Mode::Serve => Authority::Keys {
+            management: Arc::new(KeyRing::new(store.keys(Owner::MANAGEMENT).await?)),
+            provider: provider.map(|it| it as Arc<dyn TokenCheck>),
+        },
     })
 }
 
@@ -42,7 +48,7 @@ pub async fn authority(config: &Config, store: &KeyStore) -> anyhow::Result<Auth
 /// # Errors
 /// When the store fails; the keys in force stay.
 pub async fn reload_keys(authority: &Authority, store: &KeyStore) -> anyhow::Result<()> {
-    let Authority::Keys(ring) = authority else { return Ok(()) };
+    let Authority::Keys { management: ring, .. } = authority else { return Ok(()) };
     let keys = store.keys(Owner::MANAGEMENT).await?;
     if keys != *ring.current() {
         ring.replace(keys);

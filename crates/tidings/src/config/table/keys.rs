@@ -4,7 +4,7 @@ use super::{
     EVENT_GRID, EVENT_HANDLER, EVENT_SUBSCRIPTION, HUB, Key, Kind, Literal, Modes,
     NOTIFICATION_HUB, NOTIFICATION_HUBS, Preset, RESOURCE, TOPIC,
 };
-use super::{event_grid, monitor, notification_hubs};
+use super::{event_grid, identity_provider, monitor, notification_hubs};
 
 /// The sections in the order in which they are printed, with a sentence each.
 pub(in super::super) const SECTIONS: &[(&str, &str)] = &[
@@ -20,6 +20,10 @@ pub(in super::super) const SECTIONS: &[(&str, &str)] = &[
     (
         "monitor",
         "The log tables: what is kept of requests, connections and failures, and how long.",
+    ),
+    (
+        "identity_provider",
+        "Whose bearer tokens publish, manage and query, beside the keys of this server.",
     ),
     ("log", "What is written to standard error."),
     (RESOURCE, "One table for each resource. `tidings dev` has one of each kind, named local."),
@@ -65,8 +69,21 @@ const MIB: u64 = 1024 * 1024;
 
 /// Every key, in the order in which it is printed.
 pub(in super::super) const KEYS: &[Key] = &{
-    const PARTS: [&[Key]; 4] = [GENERAL, event_grid::KEYS, notification_hubs::KEYS, monitor::KEYS];
-    const COUNT: usize = PARTS[0].len() + PARTS[1].len() + PARTS[2].len() + PARTS[3].len();
+    const PARTS: [&[Key]; 5] = [
+        GENERAL,
+        event_grid::KEYS,
+        notification_hubs::KEYS,
+        monitor::KEYS,
+        identity_provider::KEYS,
+    ];
+    const COUNT: usize = {
+        let (mut count, mut part) = (0, 0);
+        while part < PARTS.len() {
+            count += PARTS[part].len();
+            part += 1;
+        }
+        count
+    };
     let mut keys = [GENERAL[0]; COUNT];
     let (mut part, mut at, mut next) = (0, 0, 0);
     while next < keys.len() {

@@ -141,6 +141,17 @@ const FILE_MISTAKES: &[(&str, &[&str])] = &[
         &["t.toml:1:8: error: not valid TOML", "t.toml:4:9: error: log.level is \"inof\""],
     ),
     (
+        "[identity_provider]\nissuer = \"http://login.example.com\"\n",
+        &[
+            "t.toml:2:10: error: identity_provider.issuer is \"http://login.example.com\", which does",
+            "t.toml:2:10: error: identity_provider.issuer is given without identity_provider.audiences",
+        ],
+    ),
+    (
+        "[identity_provider]\nrole = \"Operator\"\n",
+        &["t.toml:2:8: error: identity_provider.role is given without identity_provider.issuer"],
+    ),
+    (
         "[log]\nlevel = info\nformat = \"yaml\"\n",
         &["t.toml:2:9: error: not valid TOML", "t.toml:3:10: error: log.format is \"yaml\""],
     ),
