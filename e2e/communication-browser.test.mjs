@@ -276,12 +276,28 @@ test("a token without the right to chat is refused when the client starts", asyn
   await assert.rejects(openTab({ user, token }));
 });
 
+/** How often clients have answered an event so, by the metrics. */
+async function counted(event, outcome) {
+  const metrics = await (await fetch(`${server.ready.admin}/metrics`)).text();
+  const line = metrics.split("\n").find((it) => it.includes(`event="${event}"`) && it.includes(`outcome="${outcome}"`));
+  return Number(line.split(" ").at(-1));
+}
+
+test("a call that rings does not disturb a chat client", async (t) => {
+  const calling = new Sdk("js", server, "communication-calling");
+  t.after(() => calling.close());
+  const { alice, bob, id } = await pair();
+  const tab = await openTab(bob);
+  const before = await counted("incomingCall", "unhandled");
+  await calling.client({ client: "automation" }).createCall({ targetParticipant: bob.user }, "https://localhost:1/");
+  await eventually("the client says that it knows no calls", async () => (await counted("incomingCall", "unhandled")) > before);
+  await send(alice, id, "while it rings");
+  await assertMessages(tab, ["while it rings"]);
+  assert.deepEqual((await seen(tab)).states, ["connected"]);
+  await tab.context().close();
+});
+
 test("what clients answer is counted", async () => {
-  const counted = async (event, outcome) => {
-    const metrics = await (await fetch(`${server.ready.admin}/metrics`)).text();
-    const line = metrics.split("\n").find((it) => it.includes(`event="${event}"`) && it.includes(`outcome="${outcome}"`));
-    return Number(line.split(" ").at(-1));
-  };
   const { alice, bob, id } = await pair();
   // Without a handler of the page: the chat client itself takes every notification that it can read.
   const tab = await openTab(bob, { events: ["chatMessageReceived"] });

@@ -1,6 +1,6 @@
 // Calls by @azure/communication-call-automation: who rings, who answers, and who is told.
 import assert from "node:assert/strict";
-import { createHash, createHmac } from "node:crypto";
+import { createHash, createHmac, createPublicKey, verify } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
 import { Callbacks } from "./lib/callbacks.mjs";
 import { PATIENCE_MS, within } from "./lib/deadline.mjs";
@@ -215,11 +215,7 @@ test("a user's own device answers with its access token, and nobody else's does"
 test("a call rings the sleeping phone, and stops when somebody else answers", async (t) => {
   const hub = await FakeHub.start();
   t.after(() => hub.close());
-  const management = new Sdk("js", server, "communication-management");
-  t.after(() => management.close());
-  const { resourceId, connectionString } = hub;
-  const services = management.operations("communicationServices");
-  await services.linkNotificationHub("tidings", "local", { linkNotificationHubParameters: { resourceId, connectionString } });
+  await hub.linkTo(server);
   const bob = await user();
   await new Phone(server, bob.token, "ios", { purpose: "Calls", encrypted: false }).register();
   const rings = await ringing(bob, { sourceDisplayName: "Alice" });
@@ -246,6 +242,35 @@ function signed(method, path, body, headers) {
   return request(`${endpoint}${path}`, { method, ca: server.ca, body, headers: { ...own, ...headers } });
 }
 
+test("callbacks are signed for the application's resource, with a key that is published", async () => {
+  const bob = await user();
+  const { context } = await ringing(bob);
+  await automation.rejectCall(context);
+  const [{ authorization }] = await caller.next();
+  const token = authorization.replace("Bearer ", "");
+  const [head, claims] = token.split(".").slice(0, 2).map((part) => JSON.parse(Buffer.from(part, "base64url")));
+
+  const get = async (url) => (await request(url, { ca: server.ca })).json();
+  const configuration = await get(`${server.ready.https}/calling/.well-known/acsopenidconfiguration`);
+  const { keys } = await get(configuration.jwks_uri);
+  const key = createPublicKey({ key: keys.find(({ kid }) => kid === head.kid), format: "jwk" });
+  const [signed, signature] = [token.slice(0, token.lastIndexOf(".")), Buffer.from(token.split(".")[2], "base64url")];
+  assert.ok(verify("sha256", Buffer.from(signed), { key, dsaEncoding: "ieee-p1363" }, signature));
+  assert.ok(configuration.id_token_signing_alg_values_supported.includes(head.alg));
+  const [, resource] = /^8:acs:([0-9a-f-]{36})_/.exec(bob.user.communicationUserId);
+  assert.deepEqual([claims.iss, claims.aud], [configuration.issuer, resource]);
+  assert.ok(claims.nbf <= Date.now() / 1000 + 5 && claims.exp > Date.now() / 1000);
+
+  // It opens nothing here.
+  const answered = await request(`${server.ready.https}/calling/callConnections:answer?api-version=2026-03-12`, {
+    method: "POST",
+    ca: server.ca,
+    headers: { authorization, "content-type": "application/json" },
+    body: JSON.stringify({ incomingCallContext: context }),
+  });
+  assert.equal(answered.status, 401);
+});
+
 test("a request that is repeated makes one call", async () => {
   const { communicationUserId: id } = (await user()).user;
   const body = JSON.stringify({ targets: [{ rawId: id, communicationUser: { id } }], callbackUri: caller.url });
@@ -254,7 +279,15 @@ test("a request that is repeated makes one call", async () => {
   const answers = await Promise.all([order(), order(), order()]);
   assert.deepEqual(answers.map(({ status }) => status), [201, 201, 201]);
   assert.equal(new Set(answers.map((answer) => answer.json().callConnectionId)).size, 1);
-  await automation.rejectCall((await event("IncomingCall")).data.incomingCallContext);
+  assert.deepEqual(answers.map((answer) => answer.headers["repeatability-result"]), ["accepted", "accepted", "accepted"]);
+  const { incomingCallContext } = (await event("IncomingCall")).data;
+  const reject = (id) => {
+    const order = JSON.stringify({ incomingCallContext });
+    return signed("POST", "/calling/callConnections:reject?api-version=2026-03-12", order, { "repeatability-request-id": id });
+  };
+  const statuses = [];
+  for (const id of ["first", "first", "another"]) statuses.push((await reject(id)).status);
+  assert.deepEqual(statuses, [204, 204, 404]);
   assert.deepEqual(names(await caller.next()), ["CreateCallFailed"]);
 });
 

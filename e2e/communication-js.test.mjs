@@ -1,6 +1,7 @@
 // The npm packages @azure/communication-identity and @azure/communication-chat, as a backend uses them.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
+import { request } from "./lib/http.mjs";
 import { Sdk } from "./lib/sdk.mjs";
 import { Server, temporaryFolder } from "./lib/server.mjs";
 
@@ -191,6 +192,27 @@ test("a scope that is missing is named", async () => {
   });
   const add = limited.thread(id).addParticipants({ participants: [{ id: bob.user }] });
   await assert.rejects(add, refused(403, /scope chat or chat\.join/));
+});
+
+test("requests above the rate limits are refused with the time to wait", async (t) => {
+  const strict = await Server.start({ env: { TIDINGS_COMMUNICATION_RATE_LIMITS: "1" } });
+  t.after(() => strict.stop());
+  const driver = new Sdk("js", strict, "communication");
+  t.after(() => driver.close());
+  const { token } = await driver.client({ client: "identity" }).createUserAndToken(["chat"]);
+  const { chatThread } = await driver.client({ client: "chat", token }).createChatThread({ topic: "busy" }, {});
+  const thread = driver.client({ client: "thread", token, thread: chatThread.id });
+  for (let n = 0; n < 10; n += 1) await thread.sendMessage({ content: `${n}` });
+  await assert.rejects(thread.sendMessage({ content: "one too many" }), (error) => {
+    assert.equal(error.code, "TooManyRequests");
+    return refused(429, /10 requests of this kind in one thread in 10 seconds/)(error);
+  });
+  const url = `${strict.ready.https}/chat/threads/${encodeURIComponent(chatThread.id)}/messages?api-version=2025-03-15`;
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const again = await request(url, { method: "POST", headers, body: '{"content":"again"}', ca: strict.ca });
+  const seconds = Number(again.headers["retry-after"]);
+  assert.ok(again.status === 429 && seconds >= 1 && seconds <= 10, `${again.status}, ${seconds} seconds`);
+  assert.equal(texts(await thread.listMessages({})).length, 10, "reading is counted apart");
 });
 
 test("what was written is there after a restart, and the token still holds", async (t) => {

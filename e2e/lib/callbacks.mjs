@@ -13,7 +13,8 @@ export class Callbacks {
     callbacks.#listener = http.createServer(async (request, response) => {
       const chunks = [];
       for await (const chunk of request) chunks.push(chunk);
-      for (const event of JSON.parse(Buffer.concat(chunks))) callbacks.events.push(event);
+      const { authorization } = request.headers;
+      for (const event of JSON.parse(Buffer.concat(chunks))) callbacks.events.push({ ...event, authorization });
       response.writeHead(200).end();
     });
     callbacks.#listener.listen(0, "localhost");
@@ -25,12 +26,12 @@ export class Callbacks {
     return `http://localhost:${this.#listener.address().port}/calls`;
   }
 
-  /** The next `count` events: their types without the prefix, and their data. */
+  /** The next `count` events: their types without the prefix, their data, and the credential they came with. */
   async next(count = 1) {
     const events = [];
     while (events.length < count) {
-      const { type, data } = await this.events.next();
-      events.push({ type: type.replace("Microsoft.Communication.", ""), data });
+      const { type, data, authorization } = await this.events.next();
+      events.push({ type: type.replace("Microsoft.Communication.", ""), data, authorization });
     }
     return events;
   }

@@ -1,11 +1,14 @@
 // A notification hub that keeps what it is asked to send, and answers as a test wants. It speaks as much
 // of the protocol as a sender sees, and checks tokens by a computation of its own.
+import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import http from "node:http";
+import { request as call } from "./http.mjs";
 import { Inbox } from "./inbox.mjs";
 
 const GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tidings";
+const RESOURCE = `${GROUP}/providers/Microsoft.Communication/CommunicationServices/local`;
 
 export class FakeHub {
   /** Sends that were no questions: `{format, handle, headers, body}`. */
@@ -37,6 +40,18 @@ export class FakeHub {
   get connectionString() {
     const { port } = this.#listener.address();
     return `Endpoint=http://localhost:${port}/;SharedAccessKeyName=Full;SharedAccessKey=${this.key}`;
+  }
+
+  /** Links it to the Communication resource of a development server. */
+  async linkTo({ ready, ca }) {
+    const { resourceId, connectionString } = this;
+    const linked = await call(`${ready.https}${RESOURCE}/linkNotificationHub?api-version=2023-04-01`, {
+      method: "POST",
+      ca,
+      headers: { authorization: "Bearer development", "content-type": "application/json" },
+      body: JSON.stringify({ resourceId, connectionString }),
+    });
+    assert.equal(linked.status, 200, linked.text);
   }
 
   async #take(request, response) {
