@@ -24,7 +24,7 @@ use super::ticket::Ticket;
 use super::websocket::{BEGIN_ANEW, RefusedSession, SignalingSession, WebSocketLink};
 use crate::chat::rules::invalid;
 use crate::resource::Resource;
-use crate::rest::Answer;
+use crate::rest::{Answer, Query};
 
 /// How long after the handshake a session may be opened.
 const TICKET_LIFETIME: Duration = Duration::from_mins(2);
@@ -51,7 +51,7 @@ impl Signaling {
             // Known from here on, so what comes while the store is asked again is not lost.
             devices.expect(ticket, now);
             let missed = self.0.journal.missed(ticket, now).await?.unwrap_or(missed);
-            devices.restore(ticket, missed.notices, missed.lost);
+            devices.restore(ticket, missed, now);
         }
         Ok(())
     }
@@ -155,7 +155,9 @@ pub(super) async fn poll_fetch(
             Err(packet) => return Ok(text(packet)),
         },
     };
-    let answer = polling.fetch(signaling.now(), &signaling.0.stop).await;
+    // Each request of a client has a moment of its own; a browser repeats one as it was.
+    let query = Query::of(&parts.uri);
+    let answer = polling.fetch(query.one("t"), signaling.now(), &signaling.0.stop).await;
     Ok(text(answer))
 }
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 use kernel::Timestamp;
 use tokio::sync::Notify;
 
+use super::journal::Missed;
 use super::journeys::{self, Reached};
 use super::notice::{Announcement, Notice, Push};
 use super::observer::{Answer, Observer};
@@ -42,6 +43,13 @@ const MAX_WAITING_BYTES: usize = 4 << 20;
 const MAX_DEVICES: usize = 64;
 /// Connections of one device: one, and another while it moves.
 const MAX_LINES: usize = 3;
+/// How long a device may take to answer before it is told again on the same connection, which may have
+/// lost what it was told; each further time twice as long. Clients answer within five seconds.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
+/// Times that it is told again.
+const MAX_REPEATS: u32 = 5;
+/// How often it is looked for what was not answered.
+const REMIND_INTERVAL: Duration = Duration::from_secs(5);
 /// How often devices that stay away are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -109,6 +117,7 @@ struct State {
     /// Who has lost a last connection since the last tick.
     departed: Vec<(RawId, String)>,
     swept: Timestamp,
+    reminded: Timestamp,
     closing: bool,
 }
 
@@ -137,6 +146,16 @@ struct Waiting {
     position: u64,
     at: Timestamp,
     notice: Arc<Notice>,
+    /// When it was sent on the present connection.
+    told: Timestamp,
+    /// How often it was sent again there.
+    repeats: u32,
+}
+
+impl Waiting {
+    fn new(position: u64, at: Timestamp, notice: Arc<Notice>) -> Self {
+        Self { position, at, notice, told: at, repeats: 0 }
+    }
 }
 
 impl Devices {
@@ -176,7 +195,8 @@ impl Devices {
     }
 
     /// Puts what a device has missed before it was remembered in front of what it has missed since.
-    pub(super) fn restore(&self, ticket: &Ticket, missed: Vec<(Notice, Timestamp)>, lost: bool) {
+    pub(super) fn restore(&self, ticket: &Ticket, missed: Missed, now: Timestamp) {
+        let Missed { notices: missed, lost } = missed;
         let mut state = self.lock();
         let State { users, last_position, .. } = &mut *state;
         let Some(devices) = users.get_mut(&ticket.user) else { return };
@@ -189,11 +209,11 @@ impl Devices {
             *last_position += 1;
             device.bytes += notice.tail().len();
             let notice = Arc::new(notice);
-            device.waiting.push_front(Waiting { position: *last_position, at, notice });
+            device.waiting.push_front(Waiting::new(*last_position, at, notice));
         }
         device.trim();
         if device.is_connected() {
-            device.repeat(&ticket.user);
+            device.repeat(&ticket.user, now);
         }
     }
 
@@ -226,7 +246,7 @@ impl Devices {
         if std::mem::take(&mut device.lost) {
             device.tell_newest(|link| link.order(Order::Lost));
         }
-        device.repeat(&ticket.user);
+        device.repeat(&ticket.user, now);
         if device.lines.len() > MAX_LINES {
             // It stays until it reports its end.
             device.lines[0].link.close();
@@ -250,7 +270,7 @@ impl Devices {
             device.waiting.retain(|it| !it.notice.kind.is_fleeting());
             departed.push((member.user.clone(), member.device.clone()));
         } else if was_newest {
-            device.repeat(&member.user);
+            device.repeat(&member.user, now);
         }
         drop(state);
         self.departed.notify_waiters();
@@ -318,6 +338,12 @@ impl Devices {
         if now.since(state.swept) >= SWEEP_INTERVAL {
             state.swept = now;
             state.sweep(now);
+        }
+        if now.since(state.reminded) >= REMIND_INTERVAL {
+            state.reminded = now;
+            let users = state.users.iter_mut();
+            users
+                .for_each(|(user, devices)| devices.iter_mut().for_each(|it| it.remind(user, now)));
         }
         let mut departed = std::mem::take(&mut state.departed);
         if state.closing {
@@ -414,7 +440,7 @@ impl State {
         let mut push = None;
         for device in devices {
             if device.is_connected() || !notice.kind.is_fleeting() {
-                let it = Waiting { position: self.last_position, at, notice: Arc::clone(notice) };
+                let it = Waiting::new(self.last_position, at, Arc::clone(notice));
                 device.tell(it, user, &mut push);
             }
         }
@@ -506,8 +532,20 @@ impl Device {
         self.trim();
     }
 
-    /// Sends everything that is unanswered.
-    fn repeat(&self, user: &RawId) {
+    /// Sends again what should have been answered by now.
+    fn remind(&mut self, user: &RawId, now: Timestamp) {
+        let Some(line) = self.lines.last() else { return };
+        let due = |it: &Waiting| now.since(it.told) >= ANSWER_PATIENCE * (1 << it.repeats);
+        let unanswered = self.waiting.iter_mut().filter(|it| it.repeats < MAX_REPEATS && due(it));
+        for it in unanswered {
+            (it.told, it.repeats) = (now, it.repeats + 1);
+            line.link.push(&Arc::new(it.notice.push(it.position, user)));
+        }
+    }
+
+    /// Sends everything that is unanswered on a connection that has not heard it.
+    fn repeat(&mut self, user: &RawId, now: Timestamp) {
+        self.waiting.iter_mut().for_each(|it| (it.told, it.repeats) = (now, 0));
         for it in &self.waiting {
             self.tell_newest(|link| link.push(&Arc::new(it.notice.push(it.position, user))));
         }

@@ -47,6 +47,8 @@ struct State {
     bytes: usize,
     /// Counts the requests; only the newest is answered with packets.
     polls: u64,
+    /// The last request that was answered with packets, by its name, and the answer.
+    answered: Option<(String, String)>,
     last_poll: Timestamp,
     /// The time of the moment, for what is told with a time.
     now: Timestamp,
@@ -76,6 +78,7 @@ impl Polling {
             bytes: waiting.iter().map(|it| it.text().len()).sum(),
             waiting,
             polls: 0,
+            answered: None,
             last_poll: now,
             now,
             over: false,
@@ -93,12 +96,24 @@ impl Polling {
         &self.member
     }
 
-    /// The packets that are there, or that come while the request is held.
-    pub(super) async fn fetch(&self, now: Timestamp, stop: &CancellationToken) -> String {
+    /// The packets that are there, or that come while the request is held. A request of the same name
+    /// as the one before is that one again: browsers repeat by themselves what was cut off, and nobody
+    /// hears of it, so it gets the same packets, once more.
+    pub(super) async fn fetch(
+        &self,
+        name: Option<&str>,
+        now: Timestamp,
+        stop: &CancellationToken,
+    ) -> String {
         let number = {
             let mut state = self.lock();
-            state.polls += 1;
             state.last_poll = now;
+            if state.answered.as_ref().is_some_and(|(it, _)| Some(it.as_str()) == name)
+                && let Some((_, answer)) = state.answered.take()
+            {
+                return answer;
+            }
+            state.polls += 1;
             state.now = now;
             state.polls
         };
@@ -108,7 +123,7 @@ impl Polling {
         let held = async {
             loop {
                 let changed = self.changed.notified();
-                if let Some(answer) = self.lock().take(number) {
+                if let Some(answer) = self.lock().answer(number, name) {
                     return answer;
                 }
                 changed.await;
@@ -183,6 +198,14 @@ impl Polling {
 
 impl State {
     /// The answer to a request; `None` while it has to be held.
+    fn answer(&mut self, number: u64, name: Option<&str>) -> Option<String> {
+        let answer = self.take(number)?;
+        if number == self.polls {
+            self.answered = name.map(|name| (name.to_owned(), answer.clone()));
+        }
+        Some(answer)
+    }
+
     fn take(&mut self, number: u64) -> Option<String> {
         if number != self.polls {
             return Some(Packet::new(Kind::Noop, None).encode());
@@ -290,7 +313,11 @@ mod tests {
     }
 
     async fn fetched(polling: &Polling) -> String {
-        polling.fetch(NOW, &CancellationToken::new()).await
+        named(polling, None).await
+    }
+
+    async fn named(polling: &Polling, name: Option<&str>) -> String {
+        polling.fetch(name, NOW, &CancellationToken::new()).await
     }
 
     async fn greeted() -> Arc<Polling> {
@@ -337,6 +364,20 @@ mod tests {
             fetched(&polling).await
         });
         assert_eq!([&*older, &*newer].into_iter().filter(|it| *it == "6:::1+[]").count(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_a_browser_repeats_gets_the_same_packets() {
+        let polling = polling();
+        for _ in 0..2 {
+            assert_eq!(named(&polling, Some("1")).await, "1::");
+        }
+        assert!(named(&polling, Some("2")).await.contains("trouter.connected"));
+        polling.link().push(&Arc::new(sample::push("cut off")));
+        let cut_off = named(&polling, Some("3")).await;
+        polling.link().push(&Arc::new(sample::push("later")));
+        assert_eq!(named(&polling, Some("3")).await, cut_off);
+        assert_eq!(named(&polling, Some("4")).await, sample::push("later").text);
     }
 
     #[tokio::test(start_paused = true)]

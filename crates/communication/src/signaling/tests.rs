@@ -1,6 +1,7 @@
 //! The whole road over HTTP, by the polling transport: from a token to notifications and back.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -137,7 +138,9 @@ impl Server {
     }
 
     async fn fetch(&self, sid: &str) -> Vec<String> {
-        let target = format!("/socket.io/1/xhr-polling/{sid}?t=1");
+        static MOMENT: AtomicU64 = AtomicU64::new(1);
+        let moment = MOMENT.fetch_add(1, Ordering::Relaxed);
+        let target = format!("/socket.io/1/xhr-polling/{sid}?t={moment}");
         let (status, body) = self.request("GET", &target, "", "").await;
         assert_eq!(status, StatusCode::OK, "{body}");
         decode_batch(&body).unwrap().into_iter().map(str::to_owned).collect()

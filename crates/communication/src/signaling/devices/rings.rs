@@ -25,7 +25,7 @@ pub(in crate::signaling) struct Ring {
 
 impl Ring {
     pub(super) fn waiting(&self, position: u64) -> Waiting {
-        Waiting { position, at: self.at, notice: Arc::clone(&self.notice) }
+        Waiting::new(position, self.at, Arc::clone(&self.notice))
     }
 }
 

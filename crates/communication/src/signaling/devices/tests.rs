@@ -169,6 +169,25 @@ fn a_queue_is_bounded_and_a_loss_is_told() {
 }
 
 #[test]
+fn what_a_connection_has_lost_comes_again_on_it() {
+    let devices = Devices::default();
+    let (heard, member) = connect(&devices, "tab");
+    (1..=3).for_each(|number| tell(&devices, &message(number)));
+    devices.answered(&member, 2, 200);
+    assert_eq!(heard.positions(), [1, 2, 3]);
+    let at = |seconds| NOW + Duration::from_secs(seconds);
+    for (second, expected) in [(5, vec![]), (12, vec![1, 3]), (20, vec![]), (35, vec![1, 3])] {
+        devices.tick(at(second));
+        assert_eq!(heard.positions(), expected, "after {second} seconds");
+    }
+    devices.answered(&member, 1, 200);
+    for round in 1..1_000 {
+        devices.tick(at(35 + round * 10));
+    }
+    assert_eq!(heard.positions(), [3, 3, 3], "somebody who never answers is left alone");
+}
+
+#[test]
 fn ends_come_with_the_token() {
     let devices = Devices::default();
     let (heard, _) = connect(&devices, "tab");
@@ -304,7 +323,7 @@ fn what_the_store_remembers_comes_first_and_nothing_twice() {
     devices.expect(&ticket, NOW);
     tell(&devices, &message(3));
     let stored = [1, 2, 3].map(message).map(|change| (Notice::of(&change), change.at));
-    devices.restore(&ticket, stored.into(), false);
+    devices.restore(&ticket, Missed { notices: stored.into(), lost: false }, NOW);
     let (heard, member) = connect(&devices, "tab");
     let positions = heard.positions();
     assert_eq!(positions.len(), 3);
