@@ -10,6 +10,7 @@ use wire::{ConnectionString, Endpoint};
 use crate::config::{Config, KeySource, Resource};
 use crate::event_grid;
 use crate::key_store::{KeyStore, Owner};
+use crate::notification_hubs::access as hub_access;
 use crate::terminal;
 
 /// What the keys of management calls are called where a resource is expected.
@@ -68,7 +69,8 @@ pub async fn rotate(config: &Config, resource: &str, which: Which) -> anyhow::Re
     Ok(terminal::say(&format!("{}\n", key.expose()))?)
 }
 
-/// Prints a connection string, for `endpoint` if given.
+/// Prints a connection string, for `endpoint` if given: of a resource, or of a notification hub as
+/// `hub/NAME` or `hub/NAME/POLICY`.
 ///
 /// # Errors
 /// For an unknown resource, an unreadable store, or a resource without any known address.
@@ -78,6 +80,10 @@ pub async fn connection_string(
     which: Which,
     endpoint: Option<&str>,
 ) -> anyhow::Result<()> {
+    if let Some(hub) = resource.strip_prefix(hub_access::PREFIX) {
+        let text = hub_access::of_hub(config, hub, which, endpoint).await?;
+        return Ok(terminal::say(&format!("{}\n", text.expose()))?);
+    }
     let Access { endpoint, keys } = access(config, resource, endpoint).await?;
     let access_key = keys.get(which.slot()).clone();
     let text = ConnectionString { endpoint, access_key }.build();

@@ -146,7 +146,7 @@ struct KeyOf {
 
 #[derive(Debug, Args)]
 struct ConnectionString {
-    /// Name of the resource; in development it is local
+    /// Name of the resource, in development local; of a notification hub hub/NAME or hub/NAME/POLICY
     resource: String,
     /// With the secondary key instead of the primary one
     #[arg(long)]

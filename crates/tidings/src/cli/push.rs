@@ -79,6 +79,9 @@ pub(super) struct Devices {
 
 #[derive(Debug, Args)]
 pub(super) struct Fix {
+    /// The notification that did not arrive [default: the latest of each hub]
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
     /// The hub [default: all]
     #[arg(long, value_name = "NAME")]
     hub: Option<String>,
@@ -141,9 +144,10 @@ impl Push {
                 let chosen = Chosen { tag, limit, ..chosen.chosen() };
                 wait_for(async { push::devices(&Admin::find(&config).await?, &chosen, json).await })
             }
-            Self::Fix(Fix { hub, place }) => {
+            Self::Fix(Fix { id, hub, place }) => {
                 let config = place.config()?;
-                wait_for(async { push::fix(&Admin::find(&config).await?, hub.as_deref()).await })
+                let chosen = Chosen { id, hub, ..Chosen::default() };
+                wait_for(async { push::fix(&Admin::find(&config).await?, &chosen).await })
             }
         }
     }

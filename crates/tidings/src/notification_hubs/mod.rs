@@ -1,8 +1,10 @@
 //! Notification Hubs over the store and the delivery queue: what the configuration says, and in
 //! development fake push services, so that a push works without any account.
 //!
+//! - `access`: connection strings, asked for on the command line
 //! - `fake_push`: the fake push services, beside the server or alone
 
+pub mod access;
 pub mod fake_push;
 
 use std::sync::Arc;

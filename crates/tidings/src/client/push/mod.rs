@@ -1,6 +1,10 @@
 //! `tidings push …`: asking the server what became of notifications, and sending one.
 //!
 //! What is printed for people is one line for one thing; `--json` prints what the server says.
+//!
+//! - `fix`: where a notification may have been dropped
+
+mod fix;
 
 use std::time::Duration;
 
@@ -80,16 +84,40 @@ pub async fn send(admin: &Admin, chosen: &Chosen, push: &NewPush) -> anyhow::Res
         let line = &found[0];
         if line["ended"].is_string() {
             terminal::say(&notification(line))?;
-            return match line["state"].as_str() {
-                Some("Completed") => Ok(()),
-                _ => bail!("nobody was reached; `tidings push fix` tells where to look"),
-            };
+            return verdict(line);
         }
         if begun.elapsed() > PATIENCE {
             terminal::say(&notification(line))?;
-            bail!("it is still under way; see `tidings push outcomes --id {id}`");
+            bail!("it is still under way; `tidings push fix --id {id}` tells what it waits for");
         }
         tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Whether everybody who was meant was reached.
+fn verdict(line: &Value) -> anyhow::Result<()> {
+    let (mut reached, mut failed) = (0, 0);
+    for outcome in line["outcomes"].as_array().into_iter().flatten() {
+        let devices = outcome["devices"].as_i64().unwrap_or(0);
+        match outcome["outcome"].as_str() {
+            Some("Success" | "RefreshToken") => reached += devices,
+            // The device gets the message through another of its registrations.
+            Some("Skipped") => {}
+            _ => failed += devices,
+        }
+    }
+    let id = line["id"].as_str().unwrap_or_default();
+    if failed > 0 {
+        let all = reached + failed;
+        bail!("{failed} of {all} devices were not reached; `tidings push fix --id {id}` tells why");
+    }
+    match (line["state"].as_str(), line["format"].as_str()) {
+        (Some("Completed"), _) => Ok(()),
+        (_, Some("template")) => bail!(
+            "no device is meant: none has a template and the tags. Without --format the payload is for \
+             templates; see `tidings push devices`"
+        ),
+        _ => bail!("no device is meant; `tidings push fix --id {id}` tells why"),
     }
 }
 
@@ -99,6 +127,9 @@ pub async fn send(admin: &Admin, chosen: &Chosen, push: &NewPush) -> anyhow::Res
 /// When the server does not answer, or has no such hub.
 pub async fn outcomes(admin: &Admin, chosen: &Chosen, as_json: bool) -> anyhow::Result<()> {
     let found = admin.get(&chosen.path("/push/notifications", None)).await?;
+    if !as_json && found.as_array().is_some_and(Vec::is_empty) {
+        terminal::say("nothing was sent yet\n")?;
+    }
     for line in found.as_array().into_iter().flatten() {
         terminal::say(&if as_json { format!("{line}\n") } else { notification(line) })?;
     }
@@ -118,7 +149,7 @@ fn notification(line: &Value) -> String {
     for outcome in line["outcomes"].as_array().into_iter().flatten() {
         out.push_str(&format!(
             "    {:>8}  {}  {}\n",
-            outcome["devices"],
+            outcome["devices"].to_string(),
             outcome["platform"].as_str().unwrap_or_default(),
             outcome["outcome"].as_str().unwrap_or_default(),
         ));
@@ -132,6 +163,7 @@ fn notification(line: &Value) -> String {
 /// As [`outcomes`].
 pub async fn devices(admin: &Admin, chosen: &Chosen, as_json: bool) -> anyhow::Result<()> {
     let (mut left, mut after) = (chosen.limit, None::<String>);
+    let mut any = false;
     while left > 0 {
         let wanted = Chosen { limit: left.min(100), ..chosen.clone() };
         let page = admin.get(&wanted.path("/push/devices", after.as_deref())).await?;
@@ -139,11 +171,18 @@ pub async fn devices(admin: &Admin, chosen: &Chosen, as_json: bool) -> anyhow::R
         for it in &found {
             terminal::say(&if as_json { format!("{it}\n") } else { device(it) })?;
         }
+        any |= !found.is_empty();
         left = left.saturating_sub(found.len());
         after = page["next"].as_str().map(str::to_owned);
         if after.is_none() {
             break;
         }
+    }
+    if !any && !as_json {
+        terminal::say(&match &chosen.tag {
+            Some(tag) => format!("no device has the tag {tag}\n"),
+            None => "no device is registered\n".to_owned(),
+        })?;
     }
     Ok(())
 }
@@ -155,37 +194,42 @@ fn device(it: &Value) -> String {
         (Some(true), None) => "template".to_owned(),
         _ => "native".to_owned(),
     };
-    format!(
-        "{:<9} {:<10} {kind:<20} {}  {}\n",
-        text("platform"),
-        format!("{}…", text("handle")),
-        text("id"),
-        text("tags")
-    )
+    let id = match text("installation") {
+        "" => text("id").to_owned(),
+        installation => format!("installation {installation}"),
+    };
+    let (platform, tags) = (text("platform"), text("tags"));
+    let handle = format!("{}…", text("handle"));
+    format!("{platform:<9} {handle:<10} {kind:<20} {id}  {tags}\n")
 }
 
-/// Walks the places where a notification can be dropped and says what to do about each.
+/// Walks the places where a notification can be dropped and says what to do about each: for one
+/// notification, or for the latest of each hub.
 ///
 /// # Errors
-/// When the server does not answer, or has no such hub.
-pub async fn fix(admin: &Admin, hub: Option<&str>) -> anyhow::Result<()> {
+/// When the server does not answer, or has no such hub or notification.
+pub async fn fix(admin: &Admin, chosen: &Chosen) -> anyhow::Result<()> {
     let hubs = admin.get("/push/hubs").await?;
     let hubs = hubs.as_array().cloned().unwrap_or_default();
     let mut found = false;
     for it in &hubs {
         let name = it["hub"].as_str().unwrap_or_default();
-        if hub.is_some_and(|hub| !hub.eq_ignore_ascii_case(name)) {
+        let namespace = it["namespace"].as_str().unwrap_or_default();
+        let is = |wanted: &Option<String>, own: &str| {
+            wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(own))
+        };
+        if !is(&chosen.hub, name) || !is(&chosen.namespace, namespace) {
             continue;
         }
         found = true;
-        let chosen = Chosen {
+        let of_hub = Chosen {
             hub: Some(name.to_owned()),
-            namespace: it["namespace"].as_str().map(str::to_owned),
+            namespace: Some(namespace.to_owned()),
             limit: 1,
-            ..Chosen::default()
+            ..chosen.clone()
         };
-        let latest = admin.get(&chosen.path("/push/notifications", None)).await?;
-        terminal::say(&findings(it, &latest[0]))?;
+        let send = admin.get(&of_hub.path("/push/notifications", None)).await?;
+        terminal::say(&fix::findings(it, &send[0]))?;
     }
     if !found {
         let names: Vec<_> = hubs.iter().filter_map(|it| it["hub"].as_str()).collect();
@@ -194,111 +238,32 @@ pub async fn fix(admin: &Admin, hub: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The three places, for one hub.
-fn findings(hub: &Value, latest: &Value) -> String {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut out = format!("{}/{}\n", text(&hub["namespace"]), text(&hub["hub"]));
-    let mut say = |mark: &str, line: String| out.push_str(&format!("  {mark:<5} {line}\n"));
-    let devices = hub["devices"].as_i64().unwrap_or(0);
-
-    let senders: Vec<String> = hub["policies"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|it| text(&it["rights"]).contains("Send"))
-        .map(|it| text(&it["name"]))
-        .collect();
-    match (senders.is_empty(), latest.is_null()) {
-        (true, _) => say("1 hub", "no policy may send: add the right Send to one".to_owned()),
-        (false, true) => say(
-            "1 hub",
-            format!(
-                "has accepted nothing yet: requests do not come, or are refused with 401 or 400 and \
-                 a line in the log. Policies that may send: {}",
-                senders.join(", ")
-            ),
-        ),
-        (false, false) => say(
-            "1 hub",
-            format!("accepted its latest notification at {}", text(&latest["enqueued"])),
-        ),
-    }
-
-    let platforms = hub["platforms"].as_array().cloned().unwrap_or_default();
-    if platforms.is_empty() {
-        say("2 pns", "the hub has no credential: set one, nothing can be sent".to_owned());
-    }
-    for platform in &platforms {
-        say("2 pns", format!("{}: {}", text(&platform["platform"]), standing(platform)));
-    }
-
-    let empty = text(&latest["state"]) == "NoTargetFound";
-    let line = match (devices, empty) {
-        (0, _) => "no device is registered".to_owned(),
-        (_, true) => format!(
-            "{devices} registrations, but the latest notification ({}) matched none: compare its tags \
-             and format with `tidings push devices`; native sends reach registrations without a \
-             template only",
-            text(&latest["tags"])
-        ),
-        _ => format!(
-            "{devices} registrations. What a push service has taken it may still drop: the app is \
-             not allowed to notify, the phone is off, or an old message was replaced"
-        ),
-    };
-    say("3 dev", line);
-    out
-}
-
-fn standing(platform: &Value) -> String {
-    if let Some(reason) = platform["unusable"].as_str() {
-        return format!("the credential cannot be used: {reason}");
-    }
-    let problem = &platform["lastProblem"];
-    let last = problem["outcome"].as_str().map_or_else(String::new, |outcome| {
-        let words = [&problem["reason"], &problem["explanation"]];
-        let words: Vec<_> =
-            words.into_iter().filter_map(Value::as_str).filter(|it| !it.is_empty()).collect();
-        format!("; last problem {outcome}: {}", words.join(", "))
-    });
-    let state = if platform["credentialRefused"] == true {
-        "the push service REFUSES the credential, messages wait"
-    } else if platform["lastSuccess"].is_string() {
-        "works"
-    } else {
-        "nothing was taken yet since the start of the server"
-    };
-    let doubt = match (platform["keepsDeadDevices"] == true, problem.is_null()) {
-        (true, false) => "; devices that are called dead are kept, see the environment",
-        _ => "",
-    };
-    format!("{state}{last}{doubt}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn sent(state: &str, format: &str, outcomes: &[(&str, i64)]) -> Value {
+        let outcome = |(name, devices): &(&str, i64)| json!({"outcome": name, "devices": devices});
+        let outcomes: Vec<Value> = outcomes.iter().map(outcome).collect();
+        json!({ "state": state, "format": format, "id": "i", "outcomes": outcomes })
+    }
+
     #[test]
-    fn each_place_has_its_line() {
-        let hub = json!({
-            "namespace": "local", "hub": "local", "devices": 2,
-            "policies": [{"name": "Full", "rights": "Listen,Manage,Send"}],
-            "platforms": [{
-                "platform": "apple", "unusable": null, "credentialRefused": true,
-                "keepsDeadDevices": true, "lastSuccess": null,
-                "lastProblem": {"outcome": "InvalidCredentials", "reason": "InvalidProviderToken",
-                                "explanation": "check the key"},
-            }],
-        });
-        let latest = json!({"enqueued": "now", "state": "NoTargetFound", "tags": "a && b"});
-        let text = findings(&hub, &latest);
-        for expected in ["1 hub accepted", "REFUSES", "InvalidProviderToken", "a && b"] {
-            assert!(text.contains(expected), "{expected} in {text}");
-        }
-        let nothing = findings(&json!({"hub": "h", "devices": 0}), &Value::Null);
-        for expected in ["no policy may send", "no credential", "no device"] {
-            assert!(nothing.contains(expected), "{expected} in {nothing}");
+    fn a_send_that_did_not_reach_everybody_is_a_failure_that_says_so() {
+        for (send, expected) in [
+            (sent("Completed", "apple", &[("Success", 3), ("Skipped", 1)]), None),
+            (
+                sent("Completed", "apple", &[("Success", 3), ("ExpiredChannel", 2)]),
+                Some("2 of 5 devices were not reached"),
+            ),
+            (sent("Abandoned", "apple", &[("AbandonedNotificationMessages", 2)]), Some("2 of 2")),
+            (sent("NoTargetFound", "apple", &[]), Some("no device is meant")),
+            (sent("NoTargetFound", "template", &[]), Some("--format")),
+        ] {
+            let said = verdict(&send).err().map(|error| error.to_string());
+            assert_eq!(said.is_some(), expected.is_some(), "{said:?}");
+            let (said, expected) = (said.unwrap_or_default(), expected.unwrap_or_default());
+            assert!(said.contains(expected), "{expected} in {said}");
         }
     }
 }
