@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createECDH, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:https";
+import { createServer, request } from "node:https";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import ece from "http_ece";
@@ -54,6 +54,94 @@ for (const [style, path, idPath] of [
   });
 }
 
+const direct = (style, query, headers, body) =>
+  raw(server, "POST", `/${HUB}/messages/?${query}`, { style, headers, body });
+
+test("the forms of the .NET client: flags without values, its dates, its batch, channels as text", async () => {
+  const style = "net";
+  const schedule = { ...FCM, "ServiceBusNotification-ScheduleTime": "2030-01-01T00:00:00" };
+  const scheduled = await raw(server, "POST", `/${HUB}/schedulednotifications?api-version=2017-04`, { style, headers: schedule, body: message("x") });
+  assert.equal(scheduled.status, 201, scheduled.text);
+  const later = new URL(scheduled.headers.location).pathname;
+  assert.match(later, new RegExp(`^/${HUB}/schedulednotifications/[^/]+$`));
+  assert.equal((await raw(server, "DELETE", `${later}?api-version=2017-04`, { style })).status, 200);
+
+  const apple = { "ServiceBusNotification-Format": "apple", "Content-Type": "application/json;charset=utf-8" };
+  const expiry = { ...apple, "ServiceBusNotification-DeviceHandle": "ab".repeat(32), "ServiceBusNotification-Apns-Expiry": "01/02/2030 03:04:05", "X-Apns-Priority": "5" };
+  const one = await direct(style, "api-version=2017-04&direct", expiry, '{"aps":{"alert":"net expiry"}}');
+  assert.equal(one.status, 201, one.text);
+  const [arrived] = await inbox(server, { service: "apns", contains: "net expiry" });
+  assert.equal(arrived.headers["apns-expiration"], `${Date.UTC(2030, 0, 2, 3, 4, 5) / 1000}`);
+  assert.equal(arrived.headers["apns-priority"], "5");
+
+  const boundary = "nh-batch-multipart-boundary";
+  const part = (name, text) => `--${boundary}\r\nContent-Type: application/json\r\nContent-Disposition: inline; name=${name}\r\n\r\n${text}\r\n`;
+  const handles = ["cd", "ef"].map((it) => it.repeat(32));
+  const body = `${part("notification", '{"aps":{"alert":"net batch"}}')}${part("devices", JSON.stringify(handles))}--${boundary}--\r\n`;
+  const headers = { "ServiceBusNotification-Format": "apple", "Content-Type": `multipart/mixed; boundary="${boundary}"` };
+  const batch = await raw(server, "POST", `/${HUB}/messages/$batch?api-version=2017-04&direct`, { style, headers, body });
+  assert.equal(batch.status, 201, batch.text);
+  assert.match(new URL(batch.headers.location).pathname, new RegExp(`^/${HUB}/messages/[^/$]+$`));
+  const reached = await inbox(server, { service: "apns", contains: "net batch" }, 2);
+  assert.deepEqual(reached.map((it) => it.device.toLowerCase()).sort(), handles);
+
+  const pushChannel = JSON.stringify({ endpoint: "https://push.example/net", p256dh: "P", auth: "A" });
+  const installation = { installationId: "net-1", platform: "browser", pushChannel };
+  const put = await raw(server, "PUT", `/${HUB}/installations/net-1?api-version=2017-04`, { style, body: JSON.stringify(installation) });
+  assert.equal(put.status, 200, put.text);
+  const got = await raw(server, "GET", `/${HUB}/installations/net-1?api-version=2017-04`, { style });
+  assert.deepEqual(JSON.parse(JSON.parse(got.text).pushChannel), JSON.parse(pushChannel), "a text comes back as a text");
+});
+
+test("the forms of the Java client: quoted names, lines of its own, dates of the web", async () => {
+  const style = "java";
+  const part = (name, text) => `--b1\nContent-Type: application/json\nContent-Disposition: inline; name="${name}"\n\n${text}\n`;
+  const body = `${part("notification", message("java batch"))}${part("devices", "['java-1', 'java-2']")}--b1--\n`;
+  const headers = { "ServiceBusNotification-Format": "FcmV1", "Content-Type": "multipart/mixed; boundary=b1" };
+  const batch = await raw(server, "POST", `/${HUB}/messages/$batch?direct&api-version=2020-06`, { style, headers, body });
+  assert.equal(batch.status, 201, batch.text);
+  assert.equal((await inbox(server, { service: "fcm", contains: "java batch" }, 2)).length, 2);
+  const apple = { "ServiceBusNotification-Format": "apple", "ServiceBusNotification-DeviceHandle": "12".repeat(32), "ServiceBusNotification-Apns-Expiry": "2030-01-02T03:04:05Z" };
+  assert.equal((await direct(style, "direct&api-version=2020-06", apple, '{"aps":{"alert":"java expiry"}}')).status, 201);
+  const [arrived] = await inbox(server, { service: "apns", contains: "java expiry" });
+  assert.equal(arrived.headers["apns-expiration"], `${Date.UTC(2030, 0, 2, 3, 4, 5) / 1000}`);
+  const tested = await direct(style, "test&api-version=2020-06", { ...FCM, "ServiceBusNotification-Tags": "java" }, message("java test"));
+  assert.equal(tested.status, 201, tested.text);
+  assert.match(tested.text, /^<NotificationOutcome .*<Success>1<\/Success><Failure>0<\/Failure><Results><RegistrationResult>/);
+});
+
+test("the forms of device clients: dates without seconds, handles in any case, Listen alone", async () => {
+  const connectionString = server.ready.notificationhubs.listenConnectionString;
+  for (const [style, platform, pushChannel] of [["android", "fcmV1", "android-installed"], ["ios", "apns", "3f".repeat(32)]]) {
+    const path = `/${HUB}/installations/${style}-1?api-version=2020-06`;
+    const installation = { installationId: `${style}-1`, platform, pushChannel, expirationTime: "2030-05-01T10:20+0000", tags: [style], templates: { T: { name: "T", body: '{"a":"$(b)"}', tags: [] } } };
+    const put = await raw(server, "PUT", path, { style, connectionString, body: JSON.stringify(installation) });
+    assert.equal(put.status, 200, put.text);
+    const got = JSON.parse((await raw(server, "GET", path, { style, connectionString })).text);
+    assert.equal(got.expirationTime, "2030-05-01T10:20:00.0000000Z");
+    const patch = await raw(server, "PATCH", path, { style, connectionString, body: '[{"op":"add","path":"/tags","value":"late"}]' });
+    assert.equal(patch.status, 200, patch.text);
+    assert.equal((await raw(server, "DELETE", path, { style, connectionString })).status, 204);
+  }
+  // Of the time before installations: one's own registrations are found by the handle.
+  const body = entry("AppleRegistrationDescription", `<Tags>a, b</Tags><DeviceToken>${"4e".repeat(32)}</DeviceToken>`);
+  assert.equal((await raw(server, "POST", `/${HUB}/Registrations/?api-version=2013-04`, { style: "ios", connectionString, body })).status, 200);
+  const filter = encodeURIComponent(`deviceToken eq '${"4e".repeat(32)}'`);
+  const found = await raw(server, "GET", `/${HUB}/Registrations/?$filter=${filter}&api-version=2013-04`, { style: "ios", connectionString });
+  assert.equal(found.text.match(/<entry/g).length, 1);
+  assert.match(found.text, /<Tags>a,b<\/Tags>/);
+});
+
+test("pages of a listing lead to one another with a token that every client can send back", async () => {
+  const path = `/${HUB}/registrations?api-version=2020-06&%24top=2`;
+  const first = await raw(server, "GET", path, {});
+  const token = first.headers["x-ms-continuationtoken"];
+  assert.match(token, /^[A-Za-z0-9_-]+$/);
+  const second = await raw(server, "GET", `${path}&continuationtoken=${token}`, {});
+  const ids = ({ text }) => [...text.matchAll(/<RegistrationId>([^<]+)/g)].map((it) => it[1]);
+  assert.equal(new Set([...ids(first), ...ids(second)]).size, 4);
+});
+
 test("a refusal has the envelope of the service", async () => {
   const missing = await raw(server, "GET", "/nohub/registrations", {});
   assert.equal(missing.status, 404);
@@ -71,6 +159,42 @@ test("a send that the client repeats is carried out once", async () => {
   assert.equal(second.headers.location, first.headers.location);
   const other = await raw(server, "POST", `/${HUB}/messages`, { headers, body: message("another") });
   assert.notEqual(other.headers.location, first.headers.location);
+});
+
+test("a send whose answer is lost is repeated by the SDK, and carried out once", async () => {
+  const folder = join(server.data, "tls");
+  const [cert, key] = await Promise.all(["server.pem", "server-key.pem"].map((name) => readFile(join(folder, name))));
+  let lost = 0;
+  // Between the SDK and the server: it loses the first answer to a send.
+  const between = createServer({ cert, key }, (asked, answered) => {
+    const { method, url, headers } = asked;
+    const onward = request(`${server.ready.https}${url}`, { method, headers, ca: server.ca }, (answer) => {
+      if (url.includes("/messages/") && method === "POST" && (lost += 1) === 1) {
+        answer.resume();
+        return answered.writeHead(503).end();
+      }
+      answered.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(answered);
+    });
+    asked.pipe(onward);
+  });
+  between.listen(0, "localhost");
+  await once(between, "listening");
+  const { connectionString } = server.ready.notificationhubs;
+  const sdk = startSdk(server, connectionString.replace(/localhost:\d+/, `localhost:${between.address().port}`), { retries: 3 });
+  try {
+    const notification = { $make: "createFcmV1Notification", of: { body: message("lost and found") } };
+    const sent = await sdk.client.sendNotification(notification, { deviceHandle: "lost-1" });
+    assert.equal(lost, 2, "the SDK has asked twice");
+    const details = await settled(sdk.client, sent.notificationId);
+    assert.deepEqual(details.fcmV1OutcomeCounts, [{ state: "Success", count: 1 }]);
+    const answer = await fetch(`${server.ready.http}/fake-push/inbox?contains=lost%20and%20found`);
+    assert.equal((await answer.json()).notifications.length, 1);
+  } finally {
+    await sdk.close();
+    between.closeAllConnections();
+    between.close();
+  }
 });
 
 test("what is sent to a browser is decrypted by an independent implementation", async () => {

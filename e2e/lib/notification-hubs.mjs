@@ -8,10 +8,15 @@ import { PATIENCE_MS, within } from "./deadline.mjs";
 
 export const HUB = "local";
 
-/** The SDK: its methods are those of NotificationHubsClient, and it ends with `close`. */
-export function startSdk(server, connectionString = server.ready.notificationhubs.connectionString, hub = HUB) {
+/**
+ * The SDK: its methods are those of NotificationHubsClient, and it ends with `close`.
+ *
+ * @param {string} [connectionString] that of development with every right, unless given
+ * @param {{hub?: string, retries?: number}} [of] how often it repeats a request by itself; never, unless given
+ */
+export function startSdk(server, connectionString = server.ready.notificationhubs.connectionString, of = {}) {
   const sdk = new Sdk("js", server, "notification-hubs");
-  return { client: sdk.client({ connectionString, hub }), close: () => sdk.close() };
+  return { client: sdk.client({ connectionString, hub: HUB, ...of }), close: () => sdk.close() };
 }
 
 /** The parts of a connection string. */
@@ -64,6 +69,15 @@ export async function inbox(server, query, count = 1) {
   assert.equal(answer.status, 200);
   const { notifications } = await answer.json();
   return notifications;
+}
+
+/** A browser that has subscribed at the fake push service, for messages of our hub alone: `{endpoint, keys}`. */
+export async function subscribed(server) {
+  const { browser } = await (await fetch(`${server.ready.http}/fake-push/accounts`)).json();
+  const body = JSON.stringify({ applicationServerKey: browser.vapidPublicKey });
+  const answer = await raw(server, "POST", "/fake-push/subscriptions", { body });
+  assert.equal(answer.status, 201, answer.text);
+  return JSON.parse(answer.text);
 }
 
 /** Lets the fake push services fail. */
