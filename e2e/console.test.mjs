@@ -306,6 +306,21 @@ test("what clients do passes by in the live trace, and is asked for with a chart
   await page.getByRole("alert").filter({ hasText: "400" }).first().waitFor(patience);
 });
 
+test("the playbook finds what is wrong with a token, and says what it ruled out", async () => {
+  await open("playbook");
+  await page.getByLabel("Symptom").selectOption("connect");
+  await page.getByText("More about it").click();
+  const expired = tokenFor(server.accessKey, `${server.ready.https}/client/hubs/chat`, { exp: 1_700_000_000 });
+  await page.getByLabel("A token that does not work").fill(expired);
+  await button("Find out why").click();
+  const found = page.getByRole("region", { name: "Findings" }).last();
+  await found.getByRole("row", { name: /expired.*confirmed/s }).first().waitFor(patience);
+  await found.getByText("[Observed]").first().waitFor(patience);
+  assert.ok((await page.getByRole("region", { name: "Ruled out" }).last().getByRole("row").count()) > 3);
+  assert.doesNotMatch(await page.locator("#main").innerText(), new RegExp(expired));
+  await picture("playbook");
+});
+
 test("everything is reached by keyboard", async () => {
   await page.goto(`${server.ready.https}/console#/`);
   await page.reload();

@@ -27,7 +27,7 @@ export function line(name, series, { height = 140, width: W = 640, unit = "", fo
     }
     group.append(s("path.line", { d: path }));
     // A line through few points, or one, is hard to see.
-    if (points.length < 25) points.forEach(([at, value]) => group.append(s("circle.bar", { cx: x(at), cy: y(value), r: 3 })));
+    if (points.length < 12) points.forEach(([at, value]) => group.append(s("circle.bar", { cx: x(at), cy: y(value), r: 3 })));
     svg.append(group);
   });
   return svg;

@@ -52,6 +52,17 @@ impl Installation for Fake {
     }
 }
 
+/// Tells what a route hears.
+async fn seen(headers: HeaderMap, uri: Uri) -> Json<Value> {
+    let text = |name| headers.get(name).map(|it| it.to_str().unwrap().to_owned());
+    Json(json!({ "host": text(HOST), "cookie": text(COOKIE), "path": uri.to_string() }))
+}
+
+/// As [`seen`], with one parameter of its own and none of another's.
+async fn seen_by_parameter(Path(_): Path<String>, headers: HeaderMap, uri: Uri) -> Json<Value> {
+    seen(headers, uri).await
+}
+
 struct Server {
     console: Console,
     router: Router,
@@ -66,12 +77,7 @@ impl Server {
         let replaced = Arc::clone(&fake.0);
         let at = format!("https://{HOME}/");
         let console = Console::new(fake, &at, Arc::clone(&clock) as Arc<dyn Clock>);
-        let seen = async |headers: HeaderMap, uri: Uri| {
-            let text = |name| headers.get(name).map(|it| it.to_str().unwrap().to_owned());
-            Json(json!({ "host": text(HOST), "cookie": text(COOKIE), "path": uri.to_string() }))
-        };
-        let one_parameter = async |Path(_): Path<String>, headers, uri| seen(headers, uri).await;
-        let public = Router::new().route("/api/{*path}", post(one_parameter));
+        let public = Router::new().route("/api/{*path}", post(seen_by_parameter));
         let router = console.router(Router::new().route("/seen", get(seen)), public);
         Self { console, router, clock, replaced }
     }

@@ -78,8 +78,8 @@ export function page({ scope, pulse }) {
     const dead = sum(seen.subscriptions, "dead"), queued = sum(seen.subscriptions, "queued");
     fill(tiles,
       tile("Live connections", count(pulse.now("tidings_gateway_connections")), "pubsub"),
-      tile("Deliveries a second", count(last(pulse.rate("tidings_gateway_deliveries_total"))), "pubsub"),
-      tile("Sent a second", bytes(last(pulse.rate("tidings_gateway_sent_bytes_total")) ?? 0), "pubsub"),
+      tile("Deliveries / s", count(last(pulse.rate("tidings_gateway_deliveries_total"))), "pubsub"),
+      tile("Sent / s", bytes(last(pulse.rate("tidings_gateway_sent_bytes_total")) ?? 0), "pubsub"),
       tile("Events waiting", count(queued), "events"),
       tile("Dead letters", count(dead), "events", dead > 0),
       tile("Devices", count(sum(seen.hubs, "devices")), "push"));

@@ -50,12 +50,13 @@ function report({ healthy, checked, tookMs, findings }) {
 }
 
 function verdicts(name, findings) {
+  const cures = findings.some((it) => it.mitigations.length);
   return h(".scroll", { tabindex: "0", role: "region", "aria-label": name }, h("table",
-    h("thead", h("tr", ["Hypothesis", "Verdict", "Evidence", "What to do"].map((text) => h("th", { scope: "col" }, text)))),
+    h("thead", h("tr", ["Hypothesis", "Verdict", "Evidence", cures && "What to do"].filter(Boolean).map((text) => h("th", { scope: "col" }, text)))),
     h("tbody", findings.map((it) => h("tr",
       h("td", h("div", it.title), h("code.small.faint", it.hypothesis)),
       h("td", tag(...(VERDICTS[it.verdict] ?? [it.verdict]))),
       h("td", h(".stack.small", it.evidence.map((one) => h("div.break", h("span.faint", { title: TAGS[one.tag] }, `[${one.tag}] `), one.text,
         one.query && [" ", h("a", { href: `#/logs?query=${encodeURIComponent(one.query)}` }, "the query")])))),
-      h("td", h(".stack.small", it.mitigations.map((one) => h("div", one.text, one.command && h(".row", h("code.break", one.command), copy(one.command, `Copy ${one.command}`)), one.link && [" ", h("span.faint", one.link)])))))))));
+      cures && h("td", h(".stack.small", it.mitigations.map((one) => h("div", one.text, one.command && h(".row", h("code.break", one.command), copy(one.command, `Copy ${one.command}`)), one.link && [" ", h("span.faint", one.link)])))))))));
 }

@@ -51,7 +51,7 @@ function sends(scope, hub) {
       const { id } = await operator.post("/push/send", { hub: hub.name, format: values.format, tags: values.tags || undefined, payload: values.payload });
       toast(`Sent: ${id}`);
       await look();
-    }, h(".row", field("Format", format), field("Tags", input({ name: "tags", placeholder: "everybody" }), "an expression such as news && !muted")),
+    }, h(".row", field("Format", format), field("Tags", input({ name: "tags", placeholder: "everybody" }), "such as news && !muted")),
     field("Payload", payload), h(".row", submit("Send")))),
     platforms), list);
 }
