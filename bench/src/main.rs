@@ -7,6 +7,7 @@
 //! | module | what |
 //! |---|---|
 //! | `link`, `websocket`, `swarm` | the clients |
+//! | `screens` | chat clients, which answer what they hear |
 //! | `fanout`, `histogram`, `statistics` | publishing and measuring |
 //! | `limit`, `ring` | the yardstick: a server that only writes |
 //! | `apns` | Apple's push service as a fake, and the sender to it, each a program |
@@ -27,6 +28,7 @@ mod process;
 mod report;
 mod ring;
 mod scenarios;
+mod screens;
 mod statistics;
 mod swarm;
 mod system;

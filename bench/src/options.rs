@@ -14,7 +14,7 @@ usage: tidings-bench --tidings PROGRAM [--quick] [--only SCENARIOS] [--rounds N]
   --only       letters of scenarios, such as ad
   --targets    names of servers as the tables show them, separated by commas
   --rounds     how often everything is measured, in turn (default 5)
-  --report     where the report is written (default: nowhere)
+  --report     where the report is written (default: nowhere); with --only, the rest of it stays
   --count      'compare' or 'record': only counts instructions, under valgrind";
 
 /// What is done with counted instructions.

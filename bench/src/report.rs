@@ -1,4 +1,6 @@
-//! Tables: printed as they are ready, and written as a page at the end.
+//! Tables: printed as they are ready, and written as a page.
+//!
+//! A run of a few scenarios replaces their tables on the page that is there, and says so in each.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,12 +11,24 @@ use crate::options::Options;
 use crate::statistics::Samples;
 use crate::system;
 
+/// What a line begins with that names a server without results.
+const ABSENT: &str = "Not measured: ";
+
 /// What has been found so far.
 pub struct Report {
     options: Options,
     machine: String,
     tables: Vec<Table>,
     absent: Vec<(String, String)>,
+    /// Of an earlier run, and not measured in this one.
+    kept: Vec<Kept>,
+    absent_before: Vec<String>,
+}
+
+/// A table as it stands on the page.
+struct Kept {
+    scenario: char,
+    markdown: String,
 }
 
 /// One table of the report.
@@ -73,16 +87,30 @@ impl Table {
 impl Report {
     /// Nothing found yet.
     pub fn new(options: &Options) -> Result<Self> {
+        let page = options.report.as_ref().and_then(|path| fs::read_to_string(path).ok());
+        let is_partial = !options.only.is_empty();
+        let page = page.filter(|_| is_partial).unwrap_or_default();
+        let mut kept = tables(&page);
+        kept.retain(|it| !options.wants(it.scenario));
+        let absent_before = page.lines().filter(|line| line.starts_with(ABSENT));
         Ok(Self {
             options: options.clone(),
             machine: system::description()?,
             tables: Vec::new(),
             absent: Vec::new(),
+            absent_before: absent_before.map(str::to_owned).collect(),
+            kept,
         })
     }
 
     /// Prints a table, and writes the page as far as it has come.
-    pub fn table(&mut self, table: Table) -> Result<()> {
+    pub fn table(&mut self, mut table: Table) -> Result<()> {
+        if !self.kept.is_empty() {
+            table.note.push_str(&format!(
+                " Measured after the rest of this page, in {} rounds.",
+                self.options.rounds
+            ));
+        }
         println!("{}", table.markdown());
         self.tables.push(table);
         self.tables.sort_by_key(|table| table.scenario);
@@ -116,10 +144,52 @@ impl Report {
                 ""
             },
         );
-        self.tables.iter().for_each(|table| page.push_str(&table.markdown()));
+        let now = self.tables.iter().map(|table| (table.scenario, table.markdown()));
+        let kept = self.kept.iter().map(|table| (table.scenario, table.markdown.clone()));
+        let mut all: Vec<_> = kept.chain(now).collect();
+        all.sort_by_key(|(scenario, _)| *scenario);
+        all.iter().for_each(|(_, markdown)| page.push_str(markdown));
+        for line in &self.absent_before {
+            let _ = writeln!(page, "{line}");
+        }
         for (name, reason) in &self.absent {
-            let _ = writeln!(page, "Not measured: {name} ({reason}).");
+            let _ = writeln!(page, "{ABSENT}{name} ({reason}).");
         }
         fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// The tables on a page.
+fn tables(page: &str) -> Vec<Kept> {
+    const HEAD: &str = "### (";
+    let results = page.split_once("\n## Results\n").map_or("", |(_, results)| results);
+    let mut tables: Vec<Kept> = Vec::new();
+    for line in results.lines().filter(|line| !line.starts_with(ABSENT)) {
+        match (line.strip_prefix(HEAD).and_then(|rest| rest.chars().next()), tables.last_mut()) {
+            (Some(scenario), _) => tables.push(Kept { scenario, markdown: format!("{line}\n") }),
+            (None, Some(table)) => {
+                table.markdown.push_str(line);
+                table.markdown.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    tables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_of_a_page_are_found() {
+        let mut table = Table::new('b', "Two", &["x"]);
+        table.note("A note.");
+        table.row(["1".to_owned()]);
+        let first = Table::new('a', "One", &["y"]).markdown();
+        let page = format!("# P\n\n### (z) no\n\n## Results\n\n{first}{}", table.markdown());
+        let found = tables(&page);
+        assert_eq!(found.iter().map(|it| it.scenario).collect::<String>(), "ab");
+        assert_eq!([&found[0].markdown, &found[1].markdown], [&first, &table.markdown()]);
     }
 }

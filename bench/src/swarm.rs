@@ -51,6 +51,11 @@ pub enum Framing {
 struct Client {
     link: Link,
     script: Option<Box<Script>>,
+    count: Count,
+}
+
+/// What a client has received.
+struct Count {
     meter: Option<Box<PayloadMeter>>,
     counted: u64,
     messages: u64,
@@ -144,7 +149,8 @@ impl Swarm {
             Framing::Lines => Some(Box::new(PayloadMeter::new(1))),
         };
         let script = Some(Box::new(script));
-        self.clients.push(Client { link, script, meter, counted: 0, messages: 0 });
+        let count = Count { meter, counted: 0, messages: 0 };
+        self.clients.push(Client { link, script, count });
         Ok(!self.step(index)?)
     }
 
@@ -191,7 +197,7 @@ impl Swarm {
     /// Starts counting anew. No message may be on its way.
     pub fn reset(&mut self) {
         for client in &mut self.clients {
-            (client.counted, client.messages) = (0, 0);
+            (client.count.counted, client.count.messages) = (0, 0);
         }
     }
 
@@ -211,6 +217,23 @@ impl Swarm {
     /// Counts what has arrived, in messages of `unit` bytes, and tells of each client's news.
     /// Returns whether there was any.
     pub fn poll(&mut self, unit: u64, mut news: impl FnMut(Received)) -> Result<bool> {
+        self.read(|client, count, input| {
+            count.counted += match &mut count.meter {
+                None => input.len() as u64,
+                Some(meter) => meter.count(input),
+            };
+            let before = count.messages;
+            count.messages = count.counted / unit;
+            news(Received { client, before, after: count.messages, bytes: input.len() });
+        })
+    }
+
+    /// Hands over what has arrived, client by client. Returns whether there was anything.
+    pub fn listen(&mut self, mut heard: impl FnMut(usize, &[u8])) -> Result<bool> {
+        self.read(|client, _, input| heard(client, input))
+    }
+
+    fn read(&mut self, mut each: impl FnMut(usize, &mut Count, &[u8])) -> Result<bool> {
         self.wait(Some(Duration::ZERO))?;
         if self.events.is_empty() {
             // A poll takes a lock that the server's writes need.
@@ -227,13 +250,7 @@ impl Swarm {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) => return Err(error).context(format!("connection {index}")),
                 };
-                client.counted += match &mut client.meter {
-                    None => bytes as u64,
-                    Some(meter) => meter.count(&self.buffer[..bytes]),
-                };
-                let before = client.messages;
-                client.messages = client.counted / unit;
-                news(Received { client: index, before, after: client.messages, bytes });
+                each(index, &mut client.count, &self.buffer[..bytes]);
                 if !client.link.holds_decrypted() {
                     break;
                 }
@@ -245,7 +262,7 @@ impl Swarm {
     /// Makes sure that each of these clients has received exactly so many bytes.
     pub fn check(&self, clients: impl Iterator<Item = usize>, bytes: u64) -> Result<()> {
         for index in clients {
-            let counted = self.clients[index].counted;
+            let counted = self.clients[index].count.counted;
             ensure!(counted == bytes, "client {index} received {counted} B instead of {bytes} B");
         }
         Ok(())

@@ -28,6 +28,12 @@ pub fn frame(input: &[u8]) -> Option<usize> {
     (input.len() >= whole).then_some(whole)
 }
 
+/// Opcode and payload of a frame that is there as a whole.
+pub fn content(frame: &[u8]) -> Option<(u8, &[u8])> {
+    let (header, _) = header(frame)?;
+    Some((frame[0] & 0x0f, frame.get(header..)?))
+}
+
 /// Lengths of an unmasked frame's header and payload.
 fn header(input: &[u8]) -> Option<(usize, u64)> {
     match *input.get(1)? {
@@ -70,6 +76,10 @@ pub fn client_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
 pub const TEXT: u8 = 1;
 /// Opcode of a binary frame.
 pub const BINARY: u8 = 2;
+/// Opcode of a ping.
+pub const PING: u8 = 9;
+/// Opcode of the answer to a ping.
+pub const PONG: u8 = 10;
 
 /// Counts payload bytes of servers that put several messages into one frame, wherever reads cut.
 #[derive(Debug)]

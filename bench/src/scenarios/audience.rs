@@ -43,7 +43,7 @@ async fn measure(options: &Options) -> Result<Table> {
     let bench = Bench::open(&options.lab.work).await?;
     eprintln!("audience, {devices} registrations");
     let begin = Instant::now();
-    bench.fill(devices).await?;
+    fill(&bench.store, HUB, devices).await?;
     let filled = devices as f64 / begin.elapsed().as_secs_f64();
     let mut table = Table::new(
         'l',
@@ -124,25 +124,6 @@ impl Bench {
         fs::remove_dir_all(&self.folder).ok();
     }
 
-    /// Registers `count` devices with two tags, one tag, or none.
-    async fn fill(&self, count: u64) -> Result<()> {
-        let mut writers = JoinSet::new();
-        for first in 0..WRITERS {
-            let (store, now) = (self.store.clone(), self.now);
-            writers.spawn(async move {
-                for number in (first..count).step_by(WRITERS as usize) {
-                    let lifetime = Lifetime { from: now, until: date::NEVER };
-                    store.create_registration(HUB, device(number)?, lifetime).await?;
-                }
-                anyhow::Ok(())
-            });
-        }
-        while let Some(writer) = writers.join_next().await {
-            writer??;
-        }
-        Ok(())
-    }
-
     /// Walks through an audience page by page, as a send does.
     async fn walk(&self, expression: &str, expected: u64) -> Result<Walk> {
         let own = std::process::id();
@@ -167,6 +148,25 @@ impl Bench {
             growth: growth / f64::from(1 << 20),
         })
     }
+}
+
+/// Registers `count` devices with Apple, with two tags, one tag, or none.
+pub(super) async fn fill(store: &Store, hub: HubKey, count: u64) -> Result<()> {
+    let mut writers = JoinSet::new();
+    for first in 0..WRITERS {
+        let (store, now) = (store.clone(), SystemClock.now());
+        writers.spawn(async move {
+            for number in (first..count).step_by(WRITERS as usize) {
+                let lifetime = Lifetime { from: now, until: date::NEVER };
+                store.create_registration(hub, device(number)?, lifetime).await?;
+            }
+            anyhow::Ok(())
+        });
+    }
+    while let Some(writer) = writers.join_next().await {
+        writer??;
+    }
+    Ok(())
 }
 
 fn device(number: u64) -> Result<Submission> {

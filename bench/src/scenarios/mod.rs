@@ -1,14 +1,17 @@
 //! What is measured, a file each.
 
 mod audience;
+mod campaign;
 mod chat;
 mod delivery;
 mod latency;
 mod many_groups;
 mod memory;
+mod office;
 mod one_group;
 mod push;
 mod requests;
+mod screen;
 mod slow;
 mod storm;
 mod units;
@@ -27,7 +30,7 @@ use crate::targets::Server;
 type Scenario = (char, &'static str, fn(&Options, &mut Report) -> Result<()>);
 
 /// In the order they are run: what a busy machine disturbs most comes first.
-const SCENARIOS: [Scenario; 13] = [
+const SCENARIOS: [Scenario; 14] = [
     ('b', "latency", latency::run),
     ('f', "slow receivers", slow::run),
     ('e', "connection storm", storm::run),
@@ -39,6 +42,7 @@ const SCENARIOS: [Scenario; 13] = [
     ('k', "push", push::run),
     ('l', "audience", audience::run),
     ('m', "chat", chat::run),
+    ('n', "message to screen", screen::run),
     ('c', "many groups", many_groups::run),
     ('a', "one group", one_group::run),
 ];

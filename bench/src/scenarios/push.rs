@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use super::campaign;
 use crate::apns::{self, AT_ONCE};
 use crate::options::Options;
 use crate::report::{Report, Table};
@@ -48,7 +49,8 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Result<()> {
         format!("{:.1}", measured.fake_micros.median()),
         format!("{:.1} MiB", measured.growth.median()),
     ]);
-    report.table(table)
+    report.table(table)?;
+    campaign::run(options, report)
 }
 
 impl Measured {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,8 @@ use crate::process::{Lab, Process};
 use crate::swarm::Step;
 use crate::websocket::{self, TEXT};
 
+/// Below the folder of all servers.
+const FOLDER: &str = "tidings";
 const HUB: &str = "bench";
 const SUBPROTOCOL: &str = "json.webpubsub.azure.v1";
 const PUBLISHER: &str = "publisher";
@@ -55,13 +58,22 @@ pub(super) fn simple(lab: &Lab) -> Result<Box<dyn Server>> {
 impl Tidings {
     /// Starts one with an empty data folder.
     pub fn start(lab: &Lab) -> Result<Self> {
-        let folder = lab.folder("tidings")?;
+        Self::start_in(lab, &lab.folder(FOLDER)?)
+    }
+
+    /// Starts one with the data folder of the last one, which has stopped.
+    pub fn start_again(lab: &Lab) -> Result<Self> {
+        Self::start_in(lab, &lab.work.join(FOLDER))
+    }
+
+    fn start_in(lab: &Lab, folder: &Path) -> Result<Self> {
         let ready = folder.join("ready.json");
+        fs::remove_file(&ready).ok();
         let mut line = lab.under.iter().cloned().chain([lab.tidings.clone().into()]);
         let mut command = Command::new(line.next().context("a program is named")?);
         command.args(line);
         command.args(["dev", "--http-port", "0", "--https-port", "0", "--admin-port", "0"]);
-        command.arg("--data").arg(folder.join("data")).arg("--ready-file").arg(&ready);
+        command.arg("--data").arg(data(lab)).arg("--ready-file").arg(&ready);
         command.env("TIDINGS_GATEWAY_KEEP_ALIVE_SECONDS", KEEP_ALIVE_SECONDS);
         let mut process = lab.start("tidings", &mut command)?;
         process.await_file(&ready)?;
@@ -109,15 +121,27 @@ impl Tidings {
 
     /// How many slow receivers it has closed so far.
     pub fn slow_closes(&self) -> Result<u64> {
-        let mut stream = TcpStream::connect(self.admin)?;
-        let request =
-            format!("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.admin);
-        stream.write_all(request.as_bytes())?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text)?;
+        let text = self.ask_admin("GET", "/metrics", "")?;
         let line = text.lines().find(|line| line.starts_with(SLOW_CLOSES));
         let value = line.and_then(|line| line.rsplit(' ').next()).context("no such metric")?;
         Ok(value.trim().parse()?)
+    }
+
+    /// The answer of the admin listener.
+    pub fn ask_admin(&self, method: &str, path: &str, body: &str) -> Result<String> {
+        let mut stream = TcpStream::connect(self.admin)?;
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            self.admin,
+            body.len(),
+        );
+        stream.write_all(request.as_bytes())?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        let (head, body) = text.split_once("\r\n\r\n").context("no answer")?;
+        anyhow::ensure!(head.starts_with("HTTP/1.1 2"), "{text}");
+        Ok(body.to_owned())
     }
 
     /// The connection string of the Communication Services.
@@ -153,6 +177,11 @@ impl Tidings {
         )
         .into_bytes()
     }
+}
+
+/// Where the server keeps its data.
+pub fn data(lab: &Lab) -> PathBuf {
+    lab.work.join(FOLDER).join("data")
 }
 
 /// The frame of a message as a client of the JSON subprotocol receives it.
