@@ -61,7 +61,7 @@ pub use publish::SystemBatch;
 pub use realtime::{NoRealtime, Realtime};
 pub use service::{EventGrid, Foundations, QUEUE};
 pub use settings::Settings;
-pub use watch::{Health, Watch};
+pub use watch::{Health, Traffic, Watch};
 
 /// A moment as events carry it: RFC 3339 in UTC.
 pub fn time_text(moment: kernel::Timestamp) -> String {

@@ -17,7 +17,7 @@ use crate::journeys::{self, Matches};
 use crate::registry::{Snapshot, SubscriptionEntry, TopicEntry};
 use crate::service::{EventGrid, QUEUE};
 use crate::system::SystemEvent;
-use crate::watch::Sighting;
+use crate::watch::{Sighting, Traffic};
 use wire::ResourceId;
 
 /// When a refused publisher may try again.
@@ -34,6 +34,9 @@ pub struct SystemBatch {
 /// What events cause.
 #[derive(Debug, Default)]
 struct Caused {
+    /// What raised them.
+    source: String,
+    traffic: Traffic,
     deliveries: Vec<NewDelivery>,
     /// For whoever watches, once it is certain.
     sightings: Vec<Sighting>,
@@ -139,6 +142,7 @@ impl EventGrid {
 
     fn settled(&self, caused: &Caused) {
         caused.matches.tell();
+        self.watch().count(&caused.source, caused.traffic);
         self.watch().published(&caused.sightings);
         self.deliveries().accepted(&caused.deliveries);
     }
@@ -147,7 +151,7 @@ impl EventGrid {
     fn caused_by(&self, source: &ResourceId, events: &[Event]) -> Caused {
         let (now, snapshot) = (self.now(), self.snapshot());
         let active: Vec<_> = snapshot.active(source, now).collect();
-        let mut caused = Caused::default();
+        let mut caused = Caused { source: source.as_str().to_owned(), ..Caused::default() };
         let mut passed_over = vec![(0, None); active.len()];
         for event in events {
             let subject = Subject::new(event);
@@ -163,6 +167,8 @@ impl EventGrid {
                 receivers.push((delivery.id, &entry.subscription));
                 caused.deliveries.push(delivery);
             }
+            caused.traffic.published += 1;
+            caused.traffic.unmatched += u64::from(receivers.is_empty());
             let wanted_by = receivers.iter().map(|(_, it)| it.name.as_str());
             caused.matches.add(event, wanted_by, active.len());
             caused.sightings.extend(self.watch().sighting(event, &receivers));

@@ -18,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use edge::{Envelope, PeerAddr, Rejection, Scheme};
 use kernel::{Error, ErrorKind, Result};
+use wire::ResourceId;
 
 use crate::access::Caller;
 use crate::event::Publication;
@@ -150,6 +151,12 @@ impl FromRequestParts<EventGrid> for Addressed {
 }
 
 impl EventGrid {
+    /// The id of the topic that a publication is for: by the name in its path, or else by its host.
+    pub fn topic_of(&self, name: Option<&str>, host: Option<&str>) -> Option<ResourceId> {
+        let entry = self.addressed(name, host.map(without_port)).ok()?;
+        Some(entry.topic.id.clone())
+    }
+
     fn addressed(&self, name: Option<&str>, host: Option<&str>) -> Result<Arc<TopicEntry>> {
         let snapshot = self.snapshot();
         let named = match name {

@@ -26,6 +26,16 @@ pub struct Watch {
     clock: Arc<dyn Clock>,
     lines: broadcast::Sender<Arc<str>>,
     health: Mutex<HashMap<Box<str>, Health>>,
+    traffic: Mutex<HashMap<Box<str>, Traffic>>,
+}
+
+/// Events of one topic since this process started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Those that were taken.
+    pub published: u64,
+    /// Those of them that no event subscription wanted.
+    pub unmatched: u64,
 }
 
 /// What is told of a published event.
@@ -84,7 +94,8 @@ impl Watch {
     /// Nobody watches yet.
     pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
         let (lines, _) = broadcast::channel(RING);
-        Arc::new(Self { clock, lines, health: Mutex::default() })
+        let (health, traffic) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { clock, lines, health, traffic })
     }
 
     /// The lines from now on, each one JSON object.
@@ -95,6 +106,27 @@ impl Watch {
     /// How the event subscription with this key fares.
     pub(crate) fn health(&self, key: &str) -> Health {
         self.lock().get(key).cloned().unwrap_or_default()
+    }
+
+    /// The events of each topic so far, by its id.
+    pub fn traffic(&self) -> Vec<(String, Traffic)> {
+        let all = self.traffic.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().map(|(topic, traffic)| (topic.to_string(), *traffic)).collect()
+    }
+
+    /// Counts events of a topic that are on disk.
+    pub(crate) fn count(&self, topic: &str, more: Traffic) {
+        if more == Traffic::default() {
+            return;
+        }
+        let mut all = self.traffic.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.contains_key(topic) {
+            all.insert(topic.into(), Traffic::default());
+        }
+        if let Some(traffic) = all.get_mut(topic) {
+            traffic.published += more.published;
+            traffic.unmatched += more.unmatched;
+        }
     }
 
     /// Notes that a filter has passed over so many events, the last of which is `event`.

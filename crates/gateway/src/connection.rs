@@ -11,7 +11,7 @@ use crate::id::{ConnectionId, HubId};
 use crate::publication::Variant;
 use crate::reader::Reader;
 use crate::replay::{self, Replay};
-use crate::session::Session;
+use crate::session::{Close, Session};
 use crate::transport::Transport;
 
 /// Where a connection stands in its life. It only moves forward, but for a reliable one, which goes
@@ -67,7 +67,7 @@ pub(crate) struct Connection {
     pub(crate) generation: u32,
     pub(crate) keep_alive_secs: u32,
     /// Why it is being closed, once it is.
-    pub(crate) end: Option<Box<str>>,
+    pub(crate) end: Option<Close>,
     pub(crate) transport: Option<Transport>,
     pub(crate) reader: Reader,
     pub(crate) backlog: Backlog,

@@ -26,8 +26,10 @@ pub enum Input<'a> {
     /// A reliable connection has a socket again. What the session sends now goes out before
     /// everything that is sent again.
     Recovered,
-    /// The connection is gone for good, for this reason. Only [`Effect::Raise`] has a meaning now.
-    Ended(&'a str),
+    /// The connection is gone for good, for this reason: with the code that the service has closed it
+    /// with, 1005 where the client did, 1006 where it was lost. Only [`Effect::Raise`] has a meaning
+    /// now.
+    Ended(&'a Close),
 }
 
 /// What must happen next. Effects are carried out in the order they were pushed.
@@ -67,7 +69,7 @@ pub trait Raised: fmt::Debug + Send {
     fn raise(self: Box<Self>);
 }
 
-/// Why a connection is closed by the service.
+/// Why a connection is closed, or was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Close {
     /// The close code of RFC 6455.

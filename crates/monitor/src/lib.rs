@@ -3,6 +3,7 @@
 //! - [`journey`]: what became of each notification, stage by stage
 //! - [`kql`]: the query language, pure
 //! - [`table`]: the log tables: appending, keeping, reading
+//! - [`metrics`]: the Metrics API over the program's counters
 //! - [`query`]: the Logs query API over both
 //! - [`playbook`]: why a notification did not arrive, with evidence
 //!
@@ -10,6 +11,7 @@
 
 pub mod journey;
 pub mod kql;
+pub mod metrics;
 pub mod playbook;
 pub mod query;
 pub mod table;

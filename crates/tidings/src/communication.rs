@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use ::communication::chat::Chat;
 use ::communication::identity::{Identities, hmac, resource_id};
-use ::communication::signaling::{Count, EVENT_KINDS, Foundation, Roster, Signaling, Tally};
+use ::communication::signaling::{
+    self, Count, EVENT_KINDS, Foundation, Roster, Signaling, Tally,
+};
 use ::communication::{Communication, MIGRATIONS, Ports, Resource, Resources, Throttle};
 use anyhow::bail;
 use auth::{AccessKeys, KeyRing, KeySlot};
@@ -45,10 +47,11 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// Chat clients connect through `backplane`.
-    pub fn new(backplane: Backplane) -> Self {
+    /// Chat clients connect through `backplane`; `observer` wants to know what they answer.
+    pub fn new(backplane: Backplane, observer: Arc<dyn signaling::Observer>) -> Self {
         let answers = Arc::new(Tally::default());
-        Self { backplane, roster: Roster::new(vec![answers.clone()]), answers }
+        let roster = Roster::new(vec![answers.clone(), observer]);
+        Self { backplane, roster, answers }
     }
 }
 

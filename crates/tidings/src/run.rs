@@ -102,8 +102,11 @@ impl Running {
         services.phones.register(&mut registry);
         services.communication.register(&mut registry);
         services.monitor.register(&mut registry);
+        services.event_grid.register(&mut registry);
         services.notification_hubs.service.register(&mut registry);
-        let admin = edge::admin::router(Arc::new(registry), readiness(&ready, &gateway))
+        let registry = Arc::new(registry);
+        services.monitor.counted_in(Arc::clone(&registry));
+        let admin = edge::admin::router(registry, readiness(&ready, &gateway))
             .merge(services.web_pubsub.operator_router())
             .merge(services.event_grid.service.operator_router())
             .merge(services.notification_hubs.service.operator_router())

@@ -114,7 +114,7 @@ pub async fn services(
     let event_grid = event_grid::Wired::new(config, listening, parts).await?;
     let parts = hub_parts(keys, &outbound, &event_grid, &clock, tasks);
     let notification_hubs = notification_hubs::Wired::new(config, listening, parts).await?;
-    let connections = communication::Connections::new(backplane);
+    let connections = communication::Connections::new(backplane, monitor.answers());
     let parts = phones::Parts {
         store: Arc::clone(keys),
         outbound,
@@ -126,15 +126,14 @@ pub async fn services(
         address: listening.https_url().unwrap_or_else(|| listening.http_url()),
     };
     let phones = Phones::open(parts).await?;
+    phones.pushes.observe(monitor.pushes());
     let outboxes: Vec<Arc<dyn Outbox>> = vec![event_grid.chat()?, Arc::new(phones.pushes.clone())];
     let ports = Ports { outboxes, ..Ports::default() };
     let communication =
-        communication::Wired::new(config, keys, connections, ports, Arc::clone(&clock), tasks)
-            .await?;
+        communication::Wired::new(config, keys, connections, ports, clock.clone(), tasks).await?;
     let calls = phones.calls(&communication, event_grid.calls()?).await?;
-    let mut queues = calls.queues();
-    queues.push(notification_hubs.service.queue());
-    event_grid.deliver(queues, tasks);
+    let queues = calls.queues().into_iter().chain([notification_hubs.service.queue()]);
+    event_grid.deliver(queues.collect(), tasks);
     let services = (&event_grid, &notification_hubs, &communication, &phones);
     let managed = managed(services, listening, keys)?;
     let resource_manager =
@@ -145,12 +144,12 @@ pub async fn services(
         communication.signaling.router(),
         calls.router(),
         event_grid.service.router(),
-        resource_manager.router(),
+        monitor.in_front_of(resource_manager.router()),
         monitor.logs.router(),
         notification_hubs.fake_router(),
     ];
     Ok(Services {
-        router: monitor.watched(public(routers, &notification_hubs.service), hubs),
+        router: monitor.watched(public(routers, &notification_hubs.service), hubs, &event_grid),
         resources,
         web_pubsub,
         communication,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gateway::{Audience, ConnectionId, Publication, Target};
+use gateway::{Audience, Close, ConnectionId, Publication, Target};
 use kernel::{Error, ErrorKind, Result, Timestamp};
 
 use crate::message::{Data, Message, Sent, Source};
@@ -56,7 +56,7 @@ pub struct Observed<'a> {
     /// Its user, if it has one.
     pub user: Option<&'a str>,
     /// Why it is gone; `None` when it is there.
-    pub gone: Option<&'a str>,
+    pub gone: Option<&'a Close>,
 }
 
 /// One connection, on behalf of its observer.
@@ -69,7 +69,7 @@ struct Sighted {
 }
 
 impl Sighted {
-    fn observed<'a>(&'a self, gone: Option<&'a str>) -> Observed<'a> {
+    fn observed<'a>(&'a self, gone: Option<&'a Close>) -> Observed<'a> {
         Observed {
             resource: &self.resource.name,
             hub: self.hub.as_str(),
@@ -85,8 +85,8 @@ impl Presence for Sighted {
         self.observer.observe(&self.observed(None));
     }
 
-    fn went(&self, reason: &str) {
-        self.observer.observe(&self.observed(Some(reason)));
+    fn went(&self, close: &Close) {
+        self.observer.observe(&self.observed(Some(close)));
     }
 
     fn follows(&self, now: Timestamp) -> bool {

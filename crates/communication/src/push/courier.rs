@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use delivery::{Courier, Doing, NewDelivery, Parcel, Plan, Verdict};
 
+use super::observer::SentPush;
 use super::outbox::{Inner, Order, Pushes};
 use super::payload::Payload;
 use super::{Purpose, Wake, journeys};
@@ -113,7 +114,11 @@ impl PushCourier {
         };
         let secrets = &device.secrets;
         let push = payload.push(device.platform, &secrets.handle, secrets.keys.as_ref());
-        let verdict = match inner.links.send(resource, &push).await? {
+        let sent = inner.links.send(resource, &push).await?;
+        if let Some(observer) = inner.observer.get() {
+            observer.sent(&SentPush::new(user, id, payload, &sent));
+        }
+        let verdict = match sent {
             Sent::Accepted => Verdict::Delivered,
             Sent::DeviceGone => {
                 inner.devices.delete(user, id).await?;

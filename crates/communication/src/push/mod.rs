@@ -18,6 +18,7 @@
 mod courier;
 mod devices;
 mod journeys;
+mod observer;
 mod outbox;
 mod payload;
 mod presence;
@@ -30,6 +31,7 @@ pub(crate) mod tests;
 use delivery::NewDelivery;
 
 pub use devices::{Devices, MIGRATIONS};
+pub use observer::{Observer, SentPush};
 pub use outbox::Pushes;
 pub(crate) use payload::{Payload, Urgency, members};
 pub use presence::{Nobody, Presence};

@@ -1,7 +1,7 @@
 //! The work that causes pushes, written in the transaction of its cause.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use delivery::{Deliveries, NewDelivery, Queue, Schedule};
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::courier::PushCourier;
 use super::devices::Devices;
+use super::observer::Observer;
 use super::payload::{self, Payload};
 use super::presence::Presence;
 use super::registration::Purpose;
@@ -31,6 +32,7 @@ pub(super) struct Inner {
     pub(super) devices: Devices,
     pub(super) presence: Arc<dyn Presence>,
     pub(super) deliveries: Deliveries,
+    pub(super) observer: OnceLock<Arc<dyn Observer>>,
 }
 
 /// What the queue keeps.
@@ -81,7 +83,12 @@ impl Pushes {
         presence: Arc<dyn Presence>,
         deliveries: Deliveries,
     ) -> Self {
-        Self(Arc::new(Inner { links, devices, presence, deliveries }))
+        Self(Arc::new(Inner { links, devices, presence, deliveries, observer: OnceLock::new() }))
+    }
+
+    /// Has `observer` told of pushes; the first one stays.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        let _ = self.0.observer.set(observer);
     }
 
     /// The queue that carries them out, for the driver of the deliveries.

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use super::journal::Missed;
 use super::journeys::{self, Reached};
 use super::notice::{Announcement, Notice, Push};
-use super::observer::{Answer, Observer};
+use super::observer::{Answer, Observer, Transport};
 use super::ticket::Ticket;
 use super::trouter::Order;
 use crate::identifier::RawId;
@@ -61,6 +61,8 @@ pub(super) trait Link: Send + 'static {
     fn order(&self, order: Order);
     /// Closes it without words.
     fn close(&self);
+    /// What it is.
+    fn transport(&self) -> Transport;
 }
 
 /// Which connection of which device reports something.
@@ -283,7 +285,16 @@ impl Devices {
         let Some(at) = device.waiting.iter().position(|it| it.position == position) else { return };
         let Some(it) = device.waiting.remove(at) else { return };
         device.bytes -= it.notice.tail().len();
-        let answer = Answer { user: member.user.clone(), event: it.notice.kind, status };
+        let line = device.lines.iter().find(|line| line.id == member.line);
+        let answer = Answer {
+            user: member.user.clone(),
+            event: it.notice.kind,
+            status,
+            device: member.device.clone(),
+            transport: line.map_or(Transport::WebSocket, |line| line.link.transport()),
+            at: it.at,
+            notice: Arc::clone(&it.notice),
+        };
         drop(state);
         journeys::answered(&it.notice, &answer);
         self.observers.iter().for_each(|observer| observer.answered(&answer));

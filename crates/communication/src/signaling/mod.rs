@@ -63,7 +63,8 @@ use crate::rest::host;
 
 pub use body::{EVENT_KINDS, EventKind};
 pub use devices::WINDOW;
-pub use observer::{Answer, Count, Observer, Tally};
+pub use notice::About;
+pub use observer::{Answer, Count, Observer, Tally, Transport};
 
 use devices::{Away, Devices};
 use journal::Journal;

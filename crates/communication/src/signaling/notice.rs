@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use gateway::frame::{self, OpCode};
 use kernel::{Journey, Timestamp};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::body::{self, EventKind};
@@ -68,6 +69,14 @@ impl Notice {
         &self.tail
     }
 
+    /// What it tells of; `None` when it is of no message. Reads its own text, so it is for those alone
+    /// who need it.
+    pub(super) fn about(&self) -> Option<About> {
+        let packet = format!("{{\"body\":\"{{\\\"receiver\\\":\\\"{}", self.tail);
+        let packet: Packet = serde_json::from_str(&packet).ok()?;
+        serde_json::from_str(&packet.body).ok().filter(|about: &About| !about.message.is_empty())
+    }
+
     /// The request that pushes it to a user, with this number.
     pub(super) fn push(&self, position: u64, receiver: &RawId) -> Push {
         let id = quoted(&quoted(receiver.as_str()));
@@ -81,6 +90,26 @@ impl Notice {
         );
         Push { text, frame: OnceLock::new() }
     }
+}
+
+/// What a notification of a message tells of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct About {
+    /// The thread.
+    #[serde(rename = "groupId")]
+    pub thread: String,
+    /// The message; a number.
+    #[serde(rename = "messageId")]
+    pub message: String,
+    /// Who wrote, edited or deleted it.
+    #[serde(rename = "senderId")]
+    pub sender: String,
+}
+
+#[derive(Deserialize)]
+struct Packet {
+    body: String,
 }
 
 /// A notification and whom to tell.
@@ -143,11 +172,11 @@ impl Push {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signaling::packet::Packet;
+    use crate::signaling::packet::Packet as Read;
     use crate::signaling::sample;
 
     fn pushed(push: &Push) -> (Value, Value) {
-        let packet = Packet::decode(&push.text).unwrap();
+        let packet = Read::decode(&push.text).unwrap();
         let request: Value = serde_json::from_str(packet.data.unwrap()).unwrap();
         let body = serde_json::from_str(request["body"].as_str().unwrap()).unwrap();
         (request, body)
@@ -174,6 +203,19 @@ mod tests {
         let restored = Notice::restored(notice.kind, Arc::clone(&notice.transaction), tail);
         let bob = RawId::new(sample::BOB);
         assert_eq!(restored.push(3, &bob).text, notice.push(3, &bob).text);
+    }
+
+    #[test]
+    fn a_notice_knows_what_it_is_about() {
+        let about = Notice::of(&sample::message("say \"hi\" \\ 50%41 ☃")).about().unwrap();
+        let sample = sample::message("");
+        assert_eq!(
+            (about.thread.as_str(), about.sender.as_str()),
+            (&*sample.thread.id, sample::ALICE)
+        );
+        assert_eq!(about.message.parse::<i64>().unwrap(), sample.version());
+        let [.., removed] = sample::every_change();
+        assert_eq!(Notice::of(&removed).about(), None);
     }
 
     #[test]

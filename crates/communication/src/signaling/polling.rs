@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::devices::{Devices, Link, Member};
 use super::notice::Push;
+use super::observer::Transport;
 use super::packet::{Kind, Malformed, Packet, decode_batch, encode_batch};
 use super::trouter::{Conversation, Effect, Order};
 use super::websocket::BEGIN_ANEW;
@@ -258,6 +259,10 @@ impl Link for PollingLink {
     fn close(&self) {
         self.0.lock().over = true;
         self.0.changed.notify_waiters();
+    }
+
+    fn transport(&self) -> Transport {
+        Transport::LongPolling
     }
 }
 

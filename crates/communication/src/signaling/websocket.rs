@@ -14,6 +14,7 @@ use kernel::Timestamp;
 
 use super::devices::{Devices, Link, Member};
 use super::notice::Push;
+use super::observer::Transport;
 use super::packet::{Kind, Packet};
 use super::trouter::{self, Conversation, Order};
 use crate::time;
@@ -53,6 +54,10 @@ impl Link for WebSocketLink {
 
     fn close(&self) {
         self.tell(Instruction::Close);
+    }
+
+    fn transport(&self) -> Transport {
+        Transport::WebSocket
     }
 }
 
@@ -239,7 +244,7 @@ mod tests {
         let reported = steps(&mut session, Input::Text(answer));
         assert_eq!(reported, ["Raise(Answered { position: 17, status: 200 })"]);
         assert_eq!(steps(&mut session, Input::Text("0::")), ["close 1000"]);
-        assert!(steps(&mut session, Input::Ended("gone"))[0].contains("Gone"));
+        assert!(steps(&mut session, Input::Ended(&Close::new(1006, "gone")))[0].contains("Gone"));
     }
 
     #[test]

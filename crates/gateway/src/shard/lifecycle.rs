@@ -26,6 +26,9 @@ const RECOVERY_WINDOW: Duration = Duration::from_secs(30);
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a slow receiver may take to read on to its close frame, which is all that waits for it.
 const SLOW_PATIENCE: Duration = Duration::from_secs(30);
+/// The codes of an end that no close code of ours explains (RFC 6455 section 7.4.1).
+const NO_STATUS: u16 = 1005;
+const LOST: u16 = 1006;
 /// So many pings in a row without a sign of life end a connection: one lost second of a busy client
 /// does not, a dead peer is gone within three intervals.
 const UNANSWERED_PINGS: u8 = 2;
@@ -209,7 +212,8 @@ impl Shard {
     pub(super) fn close(&mut self, key: Key, close: &Close) {
         let Some(connection) = self.connections.get_mut(key as usize) else { return };
         if connection.phase == Phase::Detached {
-            return self.remove(key, &close.reason);
+            connection.end = Some(close.clone());
+            return self.remove(key, "closed while it was away");
         }
         if !connection.phase.is_live() {
             return;
@@ -221,7 +225,7 @@ impl Shard {
                 self.send(key, frame);
             }
         }
-        self.connections[key as usize].end = Some(close.reason.clone());
+        self.connections[key as usize].end = Some(close.clone());
         self.send_close(key, close, Phase::Closing);
     }
 
@@ -237,7 +241,7 @@ impl Shard {
         connection.backlog.keep_only_what_is_begun();
         connection.backlog.push(frame::encode_close(1008, REASON), 1);
         connection.phase = Phase::Closing;
-        connection.end = Some(REASON.into());
+        connection.end = Some(Close::new(1008, REASON));
         self.metrics.slow_closes.inc();
         self.memberships.remove_connection(key);
         self.set_alarm(key, SLOW_PATIENCE, Purpose::GiveUp);
@@ -259,7 +263,7 @@ impl Shard {
         match connection.phase {
             Phase::Reserved | Phase::Open => {
                 // The client's own wish, which needs no words.
-                connection.end = Some("".into());
+                connection.end = Some(Close::new(NO_STATUS, ""));
                 // RFC 6455 section 5.5.1: the answer carries the peer's code.
                 self.send_close(key, &Close::new(code.unwrap_or(1000), ""), Phase::Ending);
             }
@@ -287,16 +291,17 @@ impl Shard {
         }
         self.memberships.remove_connection(key);
         self.ids.remove(&connection.id);
-        let why = connection.end.as_deref().unwrap_or(why);
+        let end = connection.end.take().unwrap_or_else(|| Close::new(LOST, why));
         let mut effects = Vec::new();
-        connection.session.step(self.now, Input::Ended(why), &mut effects);
+        connection.session.step(self.now, Input::Ended(&end), &mut effects);
         for effect in effects {
             if let Effect::Raise(raised) = effect {
                 raised.raise();
             }
         }
         self.metrics.connections.dec();
-        tracing::debug!(connection = %connection.id, why, "connection ended");
+        let (code, why) = (end.code, &*end.reason);
+        tracing::debug!(connection = %connection.id, code, why, "connection ended");
     }
 
     pub(super) fn drain(&mut self, close: Close) {

@@ -8,9 +8,10 @@ mod answer;
 mod batch;
 mod bearer;
 mod request;
+mod resource_manager;
 mod rest;
 mod service;
-mod timespan;
+pub(crate) mod timespan;
 
 #[cfg(test)]
 mod tests;

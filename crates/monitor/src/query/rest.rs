@@ -16,7 +16,7 @@ use super::request::{Asked, Prefer};
 use super::service::{Logs, Scope};
 use crate::table::rows::TABLES;
 
-type Answered = std::result::Result<Response, Failure>;
+pub(super) type Answered = std::result::Result<Response, Failure>;
 
 impl Logs {
     /// The public routes.
@@ -64,7 +64,7 @@ impl Logs {
 }
 
 /// An error on its way into the service's envelope.
-struct Failure(Error);
+pub(super) struct Failure(Error);
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -146,7 +146,7 @@ fn resource(rest: &str) -> Result<Scope> {
     }
 }
 
-async fn ask_body(logs: &Logs, scope: Scope, request: Request<Body>) -> Answered {
+pub(super) async fn ask_body(logs: &Logs, scope: Scope, request: Request<Body>) -> Answered {
     let (parts, body) = request.into_parts();
     logs.admit(&parts)?;
     let asked = Asked::read(&logs.read(body).await?)?;

@@ -3,10 +3,10 @@
 use crate::kql::moment;
 
 /// From inclusive, to exclusive, in ticks.
-pub(super) type Range = (Option<i64>, Option<i64>);
+pub(crate) type Range = (Option<i64>, Option<i64>);
 
 /// Reads a range; nothing is no bound.
-pub(super) fn parse(text: &str, now: i64) -> Option<Range> {
+pub(crate) fn parse(text: &str, now: i64) -> Option<Range> {
     let text = text.trim();
     if text.is_empty() {
         return Some((None, None));

@@ -69,7 +69,7 @@ fn event(seen: &Observed<'_>, now: Timestamp) -> SystemEvent {
         hub_name: seen.hub,
         connection_id: seen.connection,
         user_id: seen.user,
-        error_message: seen.gone,
+        error_message: seen.gone.map(|close| &*close.reason),
     };
     SystemEvent {
         id: format!("{}-{}", seen.connection, if seen.gone.is_some() { "gone" } else { "come" }),
@@ -82,6 +82,7 @@ fn event(seen: &Observed<'_>, now: Timestamp) -> SystemEvent {
 
 #[cfg(test)]
 mod tests {
+    use gateway::Close;
     use serde_json::{Value, json};
 
     use super::*;
@@ -101,7 +102,8 @@ mod tests {
         let expected = json!({ "timestamp": "2027-01-15T08:00:00Z", "hubName": "chat",
             "connectionId": "c1", "userId": "ann" });
         assert_eq!(data, expected);
-        seen.gone = Some("bye");
+        let close = Close::new(1000, "bye");
+        seen.gone = Some(&close);
         let went = event(&seen, Timestamp::default());
         assert_eq!(went.event_type, DISCONNECTED);
         assert!(went.data.get().contains(r#""errorMessage":"bye""#));

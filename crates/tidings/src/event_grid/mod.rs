@@ -5,11 +5,13 @@
 //! - `calls`: what happens to calls, as events
 //! - `chat`: changes in chat, as events
 //! - `clients`: clients of hubs that come and go, as events
+//! - `traffic`: events of each topic, as metrics
 
 mod browsers;
 mod calls;
 mod chat;
 mod clients;
+mod traffic;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,7 @@ use delivery::{Deliveries, Queue};
 use edge::Tasks;
 use edge::outbound::Outbound;
 use kernel::{Clock, Secret};
+use prometheus_client::registry::Registry;
 use webpubsub::WebPubSub;
 use wire::ResourceId;
 
@@ -52,6 +55,7 @@ pub struct Wired {
     pub service: EventGrid,
     /// The queue.
     pub deliveries: Deliveries,
+    watch: Arc<Watch>,
     /// Who works on the queue here; nobody else is, as long as deliveries are made.
     pub node: Arc<Node>,
 }
@@ -82,7 +86,8 @@ impl Wired {
     pub async fn new(config: &Config, listening: Listening, parts: Parts) -> anyhow::Result<Self> {
         let Parts { store, outbound, web_pubsub, monitor, identities, clock, tasks } = parts;
         let watch = Watch::new(Arc::clone(&clock));
-        let observer = monitor.deliveries(Arc::<Watch>::clone(&watch));
+        let (told, observer) =
+            (Arc::clone(&watch), monitor.deliveries(Arc::<Watch>::clone(&watch)));
         let node = Arc::new(Node::claim(&config.data.folder)?);
         let settings = delivery_settings(config, &node);
         let deliveries =
@@ -110,7 +115,12 @@ impl Wired {
             service.map_err(|error| explained(&error)).context("Event Grid cannot start")?;
         let clients = clients::Clients::new(&config.resources, service.clone(), clock);
         web_pubsub.observe(monitor.connections(Arc::new(clients)));
-        Ok(Self { service, deliveries, node })
+        Ok(Self { service, deliveries, watch: told, node })
+    }
+
+    /// Has the events of topics counted in the metrics.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register_collector(Box::new(traffic::Traffic(Arc::clone(&self.watch))));
     }
 
     /// Begins to deliver: the events, and the queues of other services beside them.

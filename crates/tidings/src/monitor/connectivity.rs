@@ -5,16 +5,20 @@ use std::sync::Arc;
 
 use ::monitor::table::LogTables;
 use ::monitor::table::rows::{WebPubSubConnectivity, WebPubSubMessaging};
+use gateway::Close;
 use kernel::{Clock, Timestamp};
 use webpubsub::message::Sent;
+use webpubsub::session::Ending;
 use webpubsub::{ConnectionObserver, Observed};
 
 use super::call::LOCATION;
+use super::metrics::Metrics;
 use crate::event_grid::web_pubsub_id;
 
 /// Writes rows, then tells the next one.
 pub(super) struct Connectivity {
     pub tables: LogTables,
+    pub metrics: Metrics,
     pub clock: Arc<dyn Clock>,
     pub next: Arc<dyn ConnectionObserver>,
 }
@@ -29,11 +33,17 @@ impl ConnectionObserver for Connectivity {
     }
 
     fn observe(&self, seen: &Observed<'_>) {
+        match seen.gone {
+            None => self.metrics.client_came(seen.resource),
+            Some(close) => self.metrics.client_went(seen.resource, Ending::of(close)),
+        }
         let (operation, level) = operation(seen.gone);
         let message = match seen.gone {
             None => format!("A client has connected to the hub {}.", seen.hub),
-            Some("") => format!("A client of the hub {} has gone.", seen.hub),
-            Some(reason) => format!("A client of the hub {} has gone: {reason}", seen.hub),
+            Some(close) if close.reason.is_empty() => {
+                format!("A client of the hub {} has gone.", seen.hub)
+            }
+            Some(close) => format!("A client of the hub {} has gone: {}", seen.hub, close.reason),
         };
         self.tables.append(WebPubSubConnectivity {
             time: self.clock.now(),
@@ -82,9 +92,10 @@ fn resource(name: &str) -> String {
 
 /// The operation and level of a client's coming or going. One that says goodbye, or whose application
 /// ends it, has ended as expected.
-fn operation(gone: Option<&str>) -> (&'static str, &'static str) {
+fn operation(gone: Option<&Close>) -> (&'static str, &'static str) {
     match gone {
         None => ("ConnectionStarted", "Informational"),
-        Some(_) => ("ConnectionEnded", "Informational"),
+        Some(close) if Ending::of(close).is_expected() => ("ConnectionEnded", "Informational"),
+        Some(_) => ("ConnectionAborted", "Warning"),
     }
 }

@@ -8,20 +8,34 @@ use delivery::{DeliveryId, Event, Observer};
 use eventgrid::QUEUE;
 use kernel::Clock;
 
-/// Writes a row of each failure, and tells the next one of every step.
+use super::metrics::Metrics;
+
+/// Counts every step, writes a row of each failure, and tells the next one.
 pub(super) struct Failures {
     pub tables: LogTables,
+    pub metrics: Metrics,
     pub clock: Arc<dyn Clock>,
     pub next: Arc<dyn Observer>,
 }
 
 impl Observer for Failures {
     fn observe(&self, event: &Event<'_>) {
+        let (metrics, now) = (&self.metrics, self.clock.now());
         match *event {
+            Event::Accepted { queue: QUEUE, target, .. } => metrics.event_matched(target),
+            Event::Attempted { queue: QUEUE, id, .. } => metrics.attempt_begun(id, now),
+            Event::Delivered { queue: QUEUE, target, id, .. } => {
+                metrics.event_delivered(target, id, now);
+            }
             Event::Retried { queue: QUEUE, target, id, outcome, .. } => {
+                metrics.attempt_failed(target, id, outcome, now);
                 self.append(target, message(id, outcome, "Retried"));
             }
             Event::Died { queue: QUEUE, target, id, reason, outcome } => {
+                if let Some(outcome) = outcome {
+                    metrics.attempt_failed(target, id, outcome, now);
+                }
+                metrics.event_given_up(target, reason.as_str());
                 self.append(target, message(id, outcome.unwrap_or("None"), reason.as_str()));
             }
             _ => {}

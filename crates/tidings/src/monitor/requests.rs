@@ -14,10 +14,12 @@ use axum::http::header::HOST;
 use axum::middleware::Next;
 use axum::response::Response;
 use edge::{PeerAddr, RequestId};
+use eventgrid::EventGrid;
 use kernel::{Clock, Timestamp};
 
 use super::call::{Begun, Call, LOCATION, decoded, platform, sdk};
 use super::claims::Bearer;
+use super::metrics::{self, Metrics};
 use super::operations::{self, Operation, Service};
 use crate::config::DEVELOPMENT_RESOURCE;
 use crate::event_grid::{communication_id, topic_id, web_pubsub_id};
@@ -26,7 +28,9 @@ use crate::event_grid::{communication_id, topic_id, web_pubsub_id};
 pub(super) struct Watch {
     pub tables: LogTables,
     pub clock: Arc<dyn Clock>,
+    pub metrics: Metrics,
     pub resources: webpubsub::Resources,
+    pub event_grid: EventGrid,
 }
 
 pub(super) async fn watch(State(watch): State<Watch>, request: Request, next: Next) -> Response {
@@ -72,22 +76,26 @@ struct Row<'a> {
 
 impl Watch {
     fn resource(&self, operation: Operation<'_>, request: &Request) -> String {
+        let header = request.headers().get(HOST).and_then(|it| it.to_str().ok());
+        let host = header.or_else(|| request.uri().host());
         let id = match operation.service {
             Service::WebPubSub | Service::Client => {
-                let header = request.headers().get(HOST).and_then(|it| it.to_str().ok());
-                let host = header.or_else(|| request.uri().host());
                 let picked = self.resources.pick(host);
                 web_pubsub_id(picked.map_or(DEVELOPMENT_RESOURCE, |it| it.name.as_str()))
             }
             Service::Chat | Service::Identity => communication_id(DEVELOPMENT_RESOURCE),
-            Service::Publishing if operation.subject.is_empty() => topic_id(DEVELOPMENT_RESOURCE),
-            // A name that cannot be one has no id.
-            Service::Publishing => topic_id(&decoded(operation.subject)),
+            Service::Publishing => {
+                let name = Some(decoded(operation.subject)).filter(|name| !name.is_empty());
+                let known = self.event_grid.topic_of(name.as_deref(), host);
+                // A name that cannot be one has no id.
+                known.map_or_else(|| topic_id(&name.unwrap_or_default()), Ok)
+            }
         };
         id.map(|id| id.to_string()).unwrap_or_default()
     }
 
     fn append(&self, row: Row<'_>) {
+        self.count(&row);
         match row.operation.service {
             Service::WebPubSub => {
                 if row.call.status < 400 && row.operation.name.starts_with("SendTo") {
@@ -104,6 +112,20 @@ impl Watch {
                 self.tables.append(row.publish_failure());
             }
             Service::Publishing => {}
+        }
+    }
+}
+
+impl Watch {
+    fn count(&self, row: &Row<'_>) {
+        let (name, call) = (metrics::last(&row.resource), row.call);
+        match row.operation.service {
+            Service::WebPubSub => self.metrics.hub_called(name, &row.operation, call),
+            Service::Client => self.metrics.client_asked(name, call.status),
+            Service::Chat | Service::Identity => {
+                self.metrics.communication_called(&row.operation, call);
+            }
+            Service::Publishing => self.metrics.published(name, call),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use gateway::{Effect, Raised};
+use gateway::{Close, Effect, Raised};
 use kernel::Timestamp;
 
 use crate::message::{Data, Sent};
@@ -51,7 +51,7 @@ pub trait Presence: Send + Sync {
     /// The client has connected.
     fn came(&self);
     /// The client is gone for good.
-    fn went(&self, reason: &str);
+    fn went(&self, close: &Close);
     /// Whether it wants to know of a message that the client sends now. Asked for each.
     fn follows(&self, now: Timestamp) -> bool;
     /// The client has sent a message.
@@ -87,9 +87,9 @@ impl EventSource {
     }
 
     /// The connection is gone.
-    pub(super) fn ended(&self, reason: &str, effects: &mut Vec<Effect>) {
-        self.push(What::Disconnected(reason.into()), effects);
-        self.sight(Some(reason), effects);
+    pub(super) fn ended(&self, close: &Close, effects: &mut Vec<Effect>) {
+        self.push(What::Disconnected(close.reason.clone()), effects);
+        self.sight(Some(close), effects);
     }
 
     /// The client has sent a message; told to whoever wants to know.
@@ -134,9 +134,9 @@ impl EventSource {
         }
     }
 
-    fn sight(&self, gone: Option<&str>, effects: &mut Vec<Effect>) {
+    fn sight(&self, gone: Option<&Close>, effects: &mut Vec<Effect>) {
         if let Some(presence) = &self.presence {
-            let (presence, gone) = (Arc::clone(presence), gone.map(Into::into));
+            let (presence, gone) = (Arc::clone(presence), gone.cloned());
             effects.push(Effect::Raise(Box::new(Sighting { presence, gone })));
         }
     }
@@ -178,14 +178,14 @@ impl fmt::Debug for Raising {
 
 struct Sighting {
     presence: Arc<dyn Presence>,
-    gone: Option<Box<str>>,
+    gone: Option<Close>,
 }
 
 impl Raised for Sighting {
     fn raise(self: Box<Self>) {
         match &self.gone {
             None => self.presence.came(),
-            Some(reason) => self.presence.went(reason),
+            Some(close) => self.presence.went(close),
         }
     }
 }
@@ -227,8 +227,8 @@ mod tests {
             self.0.lock().unwrap().push("came".to_owned());
         }
 
-        fn went(&self, reason: &str) {
-            self.0.lock().unwrap().push(reason.to_owned());
+        fn went(&self, close: &Close) {
+            self.0.lock().unwrap().push(close.reason.to_string());
         }
 
         fn follows(&self, now: Timestamp) -> bool {
@@ -257,7 +257,7 @@ mod tests {
         events.sent(Timestamp::default(), &mut effects, || panic!("nobody follows now"));
         events.sent(Timestamp::from_secs(1), &mut effects, sent);
         assert!(!events.raise(event, &mut effects), "nobody listens to the client's events");
-        events.ended("bye", &mut effects);
+        events.ended(&Close::new(1000, "bye"), &mut effects);
         for effect in effects {
             let Effect::Raise(raised) = effect else { panic!("only raised things") };
             raised.raise();

@@ -3,9 +3,11 @@
 //! - `pubsub`: subprotocols with an envelope
 //! - `simple`: frames that are data alone
 //! - `acks`: which messages have been carried out already
+//! - `ending`: why a connection has ended
 //! - `events`: what goes to the application's event handler
 
 mod acks;
+mod ending;
 mod events;
 mod pubsub;
 mod refused;
@@ -13,6 +15,7 @@ mod simple;
 #[cfg(test)]
 mod tests;
 
+pub use ending::Ending;
 pub use events::{EventSink, EventSource, Presence, Reply, UserEvent};
 pub use pubsub::PubSubSession;
 pub use refused::RefusedSession;

@@ -211,7 +211,7 @@ impl Session for PubSubSession {
             Input::Closing(close) => {
                 effects.push(Effect::Send(self.envelope.disconnected(&close.reason)));
             }
-            Input::Ended(reason) => self.events.ended(reason, effects),
+            Input::Ended(close) => self.events.ended(close, effects),
         }
     }
 

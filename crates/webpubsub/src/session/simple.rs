@@ -7,6 +7,7 @@ use bytes::Bytes;
 use gateway::{Close, ConnectionId, Effect, Input, Session};
 use kernel::Timestamp;
 
+use super::ending::{NO_HANDLER, NOT_PERMITTED, NOT_TAKEN};
 use super::events::{EventSource, Reply, UserEvent};
 use super::{Instruction, pass_on, publish_to_group};
 use crate::message::{Data, Message, Sent, Source};
@@ -58,7 +59,7 @@ impl SimpleSession {
             SimpleMode::SendToGroup { group, no_echo } => {
                 let permitted = self.permissions.send_to_group.covers(group);
                 // There is no ack to say it with, and silence would hide the mistake.
-                let reason = "The client does not have permission to send to the group.";
+                let reason = NOT_PERMITTED;
                 self.events.sent(now, effects, || Sent {
                     to_group: true,
                     name: group.clone(),
@@ -78,11 +79,7 @@ impl SimpleSession {
                 let event = UserEvent { name: EVENT.into(), data, metadata, reply: Reply::Silence };
                 if !self.events.raise(event, effects) {
                     // By the protocol an event that nobody takes ends a simple connection.
-                    effects.push(Effect::Close(Close::new(
-                        1011,
-                        "No event handler is configured for this hub, so nobody takes the event \
-                         'message'.",
-                    )));
+                    effects.push(Effect::Close(Close::new(1011, NO_HANDLER)));
                 }
             }
         }
@@ -97,8 +94,7 @@ impl SimpleSession {
             | UserOutcome::Overloaded
             | UserOutcome::Refused(_)
             | UserOutcome::Failed(_) => {
-                let reason = "The event handler did not take the event 'message'.";
-                effects.push(Effect::Close(Close::new(1011, reason)));
+                effects.push(Effect::Close(Close::new(1011, NOT_TAKEN)));
             }
         }
     }
@@ -112,7 +108,7 @@ impl Session for SimpleSession {
             Input::Binary(bytes) => {
                 self.receive(now, Data::Binary(Bytes::copy_from_slice(bytes)), effects);
             }
-            Input::Ended(reason) => self.events.ended(reason, effects),
+            Input::Ended(close) => self.events.ended(close, effects),
             // Nothing but data is ever sent to a simple client.
             Input::Recovered | Input::Closing(_) => {}
         }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use gateway::{Audience, ConnectionId, Effect, Input, Session};
+use gateway::{Audience, Close, ConnectionId, Effect, Input, Session};
 use kernel::Timestamp;
 
 use super::*;
@@ -233,7 +233,7 @@ fn a_goodbye_is_told_to_the_client_and_the_handler() {
     let close = gateway::Close::new(1000, "enough");
     let told = stage.step(Input::Closing(&close));
     assert_eq!(told, [r#"{"type":"system","event":"disconnected","message":"enough"}"#]);
-    stage.step(Input::Ended("enough"));
+    stage.step(Input::Ended(&Close::new(1000, "enough")));
     assert_eq!(stage.raised(), ["disconnected enough"]);
 }
 

@@ -44,6 +44,10 @@ impl Link for Heard {
     fn close(&self) {
         self.note("close".to_owned());
     }
+
+    fn transport(&self) -> Transport {
+        Transport::LongPolling
+    }
 }
 
 fn ticket(user: &str, device: &str) -> Ticket {
@@ -444,6 +448,10 @@ impl Link for Kept {
     fn order(&self, _order: Order) {}
 
     fn close(&self) {}
+
+    fn transport(&self) -> Transport {
+        Transport::WebSocket
+    }
 }
 
 #[test]
