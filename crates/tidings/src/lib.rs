@@ -13,6 +13,7 @@
 //! - [`identity_provider`]: whose bearer tokens are taken in production
 //! - [`phones`]: hubs, pushes and calls of the Communication Services
 //! - [`playbook`]: the facts that `tidings doctor` judges by
+//! - [`journeys`]: what became of each notification: recorded, kept, exported
 //! - [`monitor`]: the log tables, fed from the services, and their query API
 //! - [`management`]: management calls, over the services
 //! - [`console`]: the web console, over the resources and their keys
@@ -29,6 +30,7 @@ pub mod config;
 pub mod console;
 pub mod event_grid;
 pub mod identity_provider;
+pub mod journeys;
 pub mod key_store;
 pub mod keys;
 pub mod logging;

@@ -110,6 +110,7 @@ impl Running {
             .merge(services.web_pubsub.operator_router())
             .merge(services.event_grid.service.operator_router())
             .merge(services.notification_hubs.service.operator_router())
+            .merge(services.journeys.operator_router())
             .merge(services.monitor.logs.operator_router());
         let db = store.db().clone();
         let playbook = playbook::playbook(
@@ -223,7 +224,8 @@ impl Ports {
         admin: axum::Router,
         grace: Duration,
     ) {
-        let public = edge::layer(services.router.clone());
+        let milestones = services.journeys.milestones.clone();
+        let public = edge::layer(services.router.clone()).recording(milestones);
         let serve = |name, listener, tls, app| {
             let stop = tasks.token().clone();
             tasks.spawn(name, async move {

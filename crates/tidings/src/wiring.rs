@@ -27,7 +27,7 @@ use crate::config::{self, Config, Mode};
 use crate::identity_provider::IdentityProvider;
 use crate::key_store::KeyStore;
 use crate::phones::{self, Phones};
-use crate::{communication, event_grid, management, monitor, notification_hubs};
+use crate::{communication, event_grid, journeys, management, monitor, notification_hubs};
 
 /// A resource of the configuration and the keys that its service reads.
 #[derive(Clone)]
@@ -42,6 +42,8 @@ pub struct Services {
     pub router: Router,
     /// The resources, for key rotation.
     pub resources: Vec<Wired>,
+    /// What becomes of each notification.
+    pub journeys: journeys::Wired,
     /// Web PubSub.
     pub web_pubsub: WebPubSub,
     /// The Communication Services.
@@ -100,6 +102,7 @@ pub async fn services(
     let identities = config.identity_provider.as_ref().map(|provider| {
         IdentityProvider::start(provider, outbound.clone(), Arc::clone(&clock), tasks)
     });
+    let journeys = journeys::Wired::new(config, keys, Arc::clone(&clock), tasks).await?;
     let authority = management::authority(config, keys, identities.clone()).await?;
     let monitor = monitor::Wired::new(config, keys, authority.clone(), Arc::clone(&clock)).await?;
     let parts = event_grid::Parts {
@@ -108,6 +111,7 @@ pub async fn services(
         web_pubsub: web_pubsub.clone(),
         monitor: monitor.clone(),
         identities,
+        milestones: journeys.milestones.clone(),
         clock: Arc::clone(&clock),
         tasks: tasks.clone(),
     };
@@ -151,6 +155,7 @@ pub async fn services(
     Ok(Services {
         router: monitor.watched(public(routers, &notification_hubs.service), hubs, &event_grid),
         resources,
+        journeys,
         web_pubsub,
         communication,
         event_grid,

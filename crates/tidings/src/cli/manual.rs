@@ -9,7 +9,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["dev", "serve"]),
     ("Connect", &["console", "connection-string", "keys", "trust"]),
     ("Try", &["connect", "publish", "events", "push", "fake-push"]),
-    ("Understand", &["doctor", "logs"]),
+    ("Understand", &["doctor", "trace", "logs"]),
     ("Configure", &["config"]),
 ];
 
@@ -75,6 +75,8 @@ Examples:
       watch what is published and what becomes of it
   tidings events redrive --subscription orders
       try again what could not be delivered
+  tidings trace 5f0c6f1e-6f0c-4ef1-9c3e-2f4b7d1f9a10
+      what became of a request, by the x-ms-request-id of its answer
   tidings logs query \"ACSChatIncomingOperations | where ResultSignature == '403' | take 10\"
       the latest chat requests that were forbidden, with the reason
   tidings doctor

@@ -10,6 +10,7 @@ mod events;
 mod logs;
 mod manual;
 mod push;
+mod trace;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ use doctor::Doctor;
 use events::Events;
 use logs::Logs;
 use push::{FakePush, Push};
+use trace::Trace;
 
 /// The whole road of a notification in one program.
 #[derive(Debug, Parser)]
@@ -61,6 +63,8 @@ enum Command {
     /// Send notifications to devices, and find out why one did not arrive
     #[command(subcommand)]
     Push(Push),
+    /// Tell what became of a message, event, push or call, stage by stage
+    Trace(Trace),
     /// Run fakes of the push services of Apple, Google and browsers alone
     FakePush(FakePush),
     /// Ask what happened: requests, connections, messages, failures
@@ -230,6 +234,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Publish(wanted) => wanted.run(),
         Command::Events(wanted) => wanted.run(),
         Command::Push(wanted) => wanted.run(),
+        Command::Trace(wanted) => wanted.run(),
         Command::FakePush(wanted) => wanted.run(),
         Command::Doctor(wanted) => wanted.run(),
         Command::Logs(wanted) => wanted.run(),

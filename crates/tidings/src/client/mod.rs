@@ -31,3 +31,4 @@ pub mod push;
 pub mod session;
 pub mod socket;
 pub mod target;
+pub mod trace;

@@ -59,6 +59,7 @@ impl<'a> Builder<'a> {
             event_grid: self.event_grid(settings, &others, &resources),
             notification_hubs: self.notification_hubs(settings, &others),
             identity_provider: self.identity_provider(settings),
+            journeys: self.journeys(settings),
             monitor: monitor(settings),
         }
     }

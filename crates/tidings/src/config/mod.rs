@@ -27,6 +27,7 @@ mod event_grid;
 mod file;
 mod hub;
 mod identity_provider;
+mod journeys;
 mod layers;
 mod model;
 mod names;
@@ -43,6 +44,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 pub use document::{explain, print};
+pub use journeys::{Collector, Journeys};
 pub use layers::Flag;
 pub use model::{
     Communication, Config, DEVELOPMENT_PRIMARY_KEY, DEVELOPMENT_RESOURCE,

@@ -53,6 +53,8 @@ pub struct Config {
     pub monitor: Monitor,
     /// Whose bearer tokens are taken, in production.
     pub identity_provider: Option<IdentityProvider>,
+    /// What is recorded of each notification, and who else is told.
+    pub journeys: super::Journeys,
 }
 
 /// `[server]`

@@ -8,6 +8,7 @@
 
 mod event_grid;
 mod identity_provider;
+mod journeys;
 mod keys;
 mod monitor;
 mod notification_hubs;

@@ -27,7 +27,7 @@ use anyhow::Context as _;
 use delivery::{Deliveries, Queue};
 use edge::Tasks;
 use edge::outbound::Outbound;
-use kernel::{Clock, Secret};
+use kernel::{Clock, Milestones, Secret};
 use prometheus_client::registry::Registry;
 use webpubsub::WebPubSub;
 use wire::ResourceId;
@@ -72,6 +72,8 @@ pub struct Parts {
     pub monitor: crate::monitor::Wired,
     /// Whose bearer tokens publish, in production.
     pub identities: Option<Arc<IdentityProvider>>,
+    /// Where the journeys of deliveries are recorded.
+    pub milestones: Milestones,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Background work.
@@ -84,12 +86,13 @@ impl Wired {
     /// # Errors
     /// When the store fails, or its secrets cannot be read.
     pub async fn new(config: &Config, listening: Listening, parts: Parts) -> anyhow::Result<Self> {
-        let Parts { store, outbound, web_pubsub, monitor, identities, clock, tasks } = parts;
+        let Parts { store, outbound, web_pubsub, monitor, identities, milestones, clock, tasks } =
+            parts;
         let watch = Watch::new(Arc::clone(&clock));
         let (told, observer) =
             (Arc::clone(&watch), monitor.deliveries(Arc::<Watch>::clone(&watch)));
         let node = Arc::new(Node::claim(&config.data.folder)?);
-        let settings = delivery_settings(config, &node);
+        let settings = delivery::Settings { milestones, ..delivery_settings(config, &node) };
         let deliveries =
             Deliveries::open(store.db().clone(), Arc::clone(&clock), observer, settings).await?;
         let bearer: Arc<dyn BearerCheck> = match (config.mode, identities) {

@@ -4,7 +4,7 @@ use super::{
     EVENT_GRID, EVENT_HANDLER, EVENT_SUBSCRIPTION, HUB, Key, Kind, Literal, Modes,
     NOTIFICATION_HUB, NOTIFICATION_HUBS, Preset, RESOURCE, TOPIC,
 };
-use super::{event_grid, identity_provider, monitor, notification_hubs};
+use super::{event_grid, identity_provider, journeys, monitor, notification_hubs};
 
 /// The sections in the order in which they are printed, with a sentence each.
 pub(in super::super) const SECTIONS: &[(&str, &str)] = &[
@@ -25,6 +25,8 @@ pub(in super::super) const SECTIONS: &[(&str, &str)] = &[
         "identity_provider",
         "Whose bearer tokens publish, manage and query, beside the keys of this server.",
     ),
+    ("journeys", "What becomes of each message, event, push and call: what is recorded and kept."),
+    ("telemetry", "OpenTelemetry: who gets journeys as spans."),
     ("log", "What is written to standard error."),
     (RESOURCE, "One table for each resource. `tidings dev` has one of each kind, named local."),
     (HUB, "Below a webpubsub resource, one table for each hub with settings of its own."),
@@ -69,12 +71,13 @@ const MIB: u64 = 1024 * 1024;
 
 /// Every key, in the order in which it is printed.
 pub(in super::super) const KEYS: &[Key] = &{
-    const PARTS: [&[Key]; 5] = [
+    const PARTS: [&[Key]; 6] = [
         GENERAL,
         event_grid::KEYS,
         notification_hubs::KEYS,
         monitor::KEYS,
         identity_provider::KEYS,
+        journeys::KEYS,
     ];
     const COUNT: usize = {
         let (mut count, mut part) = (0, 0);
