@@ -16,8 +16,10 @@
 //! every notification that it has not answered, but typing, in the order of each thread; up to 1,024
 //! notifications and 4 MiB, beyond which it is told that something was lost. That holds for a
 //! connection that breaks, and for a server that is killed and started again, if the device had
-//! registered. A notification whose answer was lost comes twice; after a kill, so do those of the last
-//! five seconds before it, and after an orderly stop those of the last one. Nobody is told anything that is not on disk, but typing.
+//! registered. Where the connection stays, what was not answered within ten seconds is told again on
+//! it, in case it was lost there. A notification whose answer was lost comes twice; after a kill, so do
+//! those of the last five seconds before it, and after an orderly stop those of the last one. Nobody is
+//! told anything that is not on disk, but typing.
 //!
 //! Not here: pushes to phones; what becomes of calls.
 
