@@ -1,13 +1,16 @@
 // `tidings doctor`: the faults of pushes, each injected into a real server, its linked hub or the fake push
 // services.
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { eventually, PATIENCE_MS, within } from "./lib/deadline.mjs";
 import { confirms, doctor, patient, silent, well } from "./lib/doctor.mjs";
 import { FakeHub } from "./lib/fake-hub.mjs";
 import { deviceToken, fail, settled, startSdk } from "./lib/notification-hubs.mjs";
 import { Phone } from "./lib/phone.mjs";
-import { Sdk } from "./lib/sdk.mjs";
+import { PYTHON, Sdk } from "./lib/sdk.mjs";
 
 const MANAGED = { provider: "communication", subscription: "00000000-0000-0000-0000-000000000000" };
 
@@ -103,6 +106,20 @@ test("bad-connection-string: refused when it was linked, and a hub that is away"
   await confirms(server, "bad-connection-string", "Observed");
   await link();
   await silent(server, "bad-connection-string");
+});
+
+test("registration-lapsed: the registration of a device has ended", async (t) => {
+  const { server, link, phone, send } = await linkable(t);
+  await link();
+  await phone();
+  await send("hello");
+  await silent(server, "registration-lapsed");
+  // The least that a registration holds is a minute; its end is moved here instead of awaited.
+  const sql = "UPDATE communication_devices SET expires_at = 1";
+  const script = `import sqlite3; db = sqlite3.connect(${JSON.stringify(join(server.data, "tidings.db"))}); db.execute("${sql}"); db.commit()`;
+  await promisify(execFile)(PYTHON, ["-c", script]);
+  const found = await confirms(server, "registration-lapsed", "Inferred");
+  assert.match(found.evidence[0].text, /apple device/);
 });
 
 /** A device at the hub of development, and a send to it. */

@@ -32,15 +32,11 @@ mod tests {
     #[test]
     fn what_the_hub_says_now_is_told() {
         silent(&HYPOTHESIS);
-        for code in [code::APNS_CERTIFICATE] {
-            confirms(&HYPOTHESIS, "Measured", |facts| hub_says(facts, code));
-        }
+        confirms(&HYPOTHESIS, "Measured", |facts| hub_says(facts, code::APNS_CERTIFICATE));
     }
 
     #[test]
     fn a_refused_link_is_told_while_there_is_none() {
-        for code in [code::APNS_CERTIFICATE] {
-            confirms(&HYPOTHESIS, "Observed", |facts| link_refused(facts, code));
-        }
+        confirms(&HYPOTHESIS, "Observed", |facts| link_refused(facts, code::APNS_CERTIFICATE));
     }
 }

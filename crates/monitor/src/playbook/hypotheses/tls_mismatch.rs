@@ -2,7 +2,7 @@
 //! authority that nobody trusts; or the host name picks no resource. Measured.
 
 use super::{Hypothesis, known};
-use crate::playbook::facts::{End, Facts, Found, Need, Reach};
+use crate::playbook::facts::{End, Facts, Found, Need, Reach, Unknown};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
 use crate::playbook::words::{moment, some};
@@ -17,7 +17,16 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
 
 fn judge(_: &Question, facts: &Facts) -> Found<Judgement> {
     let reach = known(&facts.reach)?;
-    let evidence = reach.iter().filter_map(mismatch).map(Evidence::measured).collect();
+    let evidence: Vec<Evidence> =
+        reach.iter().filter_map(mismatch).map(Evidence::measured).collect();
+    let is_unseen = |it: &Reach| {
+        let is_tls = ["https:", "wss:"].iter().any(|scheme| it.url.starts_with(scheme));
+        is_tls && it.certificate.is_none()
+    };
+    if evidence.is_empty() && reach.iter().any(is_unseen) {
+        let why = "No connection came far enough to show a certificate.";
+        return Err(Unknown::new(why, "Mend what keeps connections away first."));
+    }
     let cure = Mitigation::new(
         "Serve a certificate that names the host of the endpoint, whole with its intermediate \
          certificates (tls.certificate), or use the name that it has. In development every client \
@@ -53,7 +62,8 @@ fn mismatch(reach: &Reach) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::playbook::testing::{certificate, confirms, reach, silent};
+    use crate::playbook::report::Verdict;
+    use crate::playbook::testing::{certificate, confirms, healthy, reach, silent};
 
     #[test]
     fn a_certificate_that_clients_refuse_is_told_with_its_names() {
@@ -69,5 +79,14 @@ mod tests {
     fn tls_that_cannot_be_agreed_on_is_told() {
         let end = End::TlsBroken("no version in common".to_owned());
         confirms(&HYPOTHESIS, "Measured", |facts| facts.reach = Ok(vec![reach(end)]));
+    }
+
+    #[test]
+    fn where_no_certificate_is_shown_it_cannot_be_told() {
+        let mut facts = healthy();
+        let end = End::NotConnected("refused".to_owned());
+        facts.reach = Ok(vec![Reach { certificate: None, ..reach(end) }]);
+        let verdict = HYPOTHESIS.judged(&Question::default(), &facts).verdict;
+        assert_eq!(verdict, Verdict::CannotTell);
     }
 }
