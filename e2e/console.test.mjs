@@ -321,6 +321,18 @@ test("the playbook finds what is wrong with a token, and says what it ruled out"
   await picture("playbook");
 });
 
+test("a journey is found by the id of its request, and drawn stage by stage", async () => {
+  const url = `${server.ready.https}/api/hubs/traced/:send?api-version=2024-12-01`;
+  const { pathname, search } = new URL(url);
+  const headers = { Authorization: `Bearer ${tokenFor(server.accessKey, url)}`, "content-type": "text/plain" };
+  const sent = await raw(server, "POST", pathname + search, { headers, body: "on its way" });
+  assert.equal(sent.status, 202);
+  await open(`journeys?subject=${sent.headers["x-ms-request-id"]}`);
+  await page.getByRole("button", { name: /^Open journey/ }).first().click();
+  await page.getByRole("list", { name: "Stages" }).getByText("accepted").first().waitFor(patience);
+  await picture("journeys");
+});
+
 test("everything is reached by keyboard", async () => {
   await page.goto(`${server.ready.https}/console#/`);
   await page.reload();
