@@ -140,15 +140,14 @@ pub async fn services(
     event_grid.deliver(queues.collect(), tasks);
     let services = (&event_grid, &notification_hubs, &communication, &phones);
     let managed = managed(services, listening, keys)?;
-    let resource_manager =
-        management::management(config, listening, authority.clone(), managed, clock)?;
+    let manager = management::management(config, listening, authority.clone(), managed, clock)?;
     let routers = [
         web_pubsub.router(),
         communication.service.router(),
         communication.signaling.router(),
         calls.router(),
         event_grid.service.router(),
-        monitor.in_front_of(resource_manager.router()),
+        monitor.in_front_of(manager.router()),
         monitor.logs.router(),
         notification_hubs.fake_router(),
     ];
