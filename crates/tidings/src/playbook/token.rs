@@ -192,6 +192,7 @@ fn path_of(audience: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -233,5 +234,15 @@ mod tests {
         }
         assert_eq!(decode("a.b.c"), None);
         assert_eq!(decode(&jwt(&json!({}))).unwrap().opens, Token::NOTHING);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in ".*", claim in ".*", number: f64) {
+            let _ = decode(&text);
+            let claims = json!({ "aud": claim, "acsScope": claim, "exp": number, "sub": claim });
+            let _ = decode(&jwt(&claims));
+            let _ = path_of(&claim);
+        }
     }
 }
