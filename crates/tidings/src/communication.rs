@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use ::communication::chat::Chat;
 use ::communication::identity::{Identities, hmac, resource_id};
-use ::communication::signaling::{
-    self, Count, EVENT_KINDS, Foundation, Roster, Signaling, Tally,
-};
+use ::communication::signaling::{self, Count, EVENT_KINDS, Foundation, Roster, Signaling, Tally};
 use ::communication::{Communication, MIGRATIONS, Ports, Resource, Resources, Throttle};
 use anyhow::bail;
 use auth::{AccessKeys, KeyRing, KeySlot};
