@@ -7,8 +7,8 @@
 mod answer;
 mod batch;
 mod bearer;
+mod by_resource;
 mod request;
-mod resource_manager;
 mod rest;
 mod service;
 pub(crate) mod timespan;
