@@ -65,7 +65,6 @@ impl Table {
             }
             Self::Received => Layout {
                 name: "ACSChatMessageReceivedEvents",
-                status: "Channel",
                 who: "RecipientUserId",
                 ..operational
             },

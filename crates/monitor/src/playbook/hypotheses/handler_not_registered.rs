@@ -15,7 +15,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     judge,
 };
 
-const SIGN: Sign = Sign { tables: &[Table::Received], statuses: &["RealTime"], words: &["404"] };
+const SIGN: Sign = Sign { tables: &[Table::Received], statuses: &["404"], words: &[] };
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
     let answers = known(&facts.answers)?;
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn rows_of_such_answers_are_told() {
         confirms(&HYPOTHESIS, "Observed", |facts| {
-            record(facts, Table::Received, "RealTime", "The client answered 404.");
+            record(facts, Table::Received, "404", "Nothing in the client takes it.");
         });
     }
 }
