@@ -99,9 +99,7 @@ pub async fn services(
     let backplane = Backplane::local(gateway);
     let hubs = webpubsub::Resources::new(resources.iter().map(|it| Arc::clone(&it.service)));
     let web_pubsub = WebPubSub::new(hubs.clone(), backplane.clone(), upstream, Arc::clone(&clock));
-    let identities = config.identity_provider.as_ref().map(|provider| {
-        IdentityProvider::start(provider, outbound.clone(), Arc::clone(&clock), tasks)
-    });
+    let identities = identities(config, &outbound, &clock, tasks);
     let journeys = journeys::Wired::new(config, keys, Arc::clone(&clock), tasks).await?;
     let authority = management::authority(config, keys, identities.clone()).await?;
     let monitor = monitor::Wired::new(config, keys, authority.clone(), Arc::clone(&clock)).await?;
@@ -163,6 +161,17 @@ pub async fn services(
         monitor,
         authority,
     })
+}
+
+/// Whose bearer tokens are taken, if the configuration names anybody.
+fn identities(
+    config: &Config,
+    outbound: &Outbound,
+    clock: &Arc<dyn Clock>,
+    tasks: &Tasks,
+) -> Option<Arc<IdentityProvider>> {
+    let provider = config.identity_provider.as_ref()?;
+    Some(IdentityProvider::start(provider, outbound.clone(), Arc::clone(clock), tasks))
 }
 
 /// One router of all.
