@@ -112,7 +112,9 @@ impl Admin {
         let said = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
         let said = said.map_err(|error| anyhow::anyhow!(error))?.to_bytes();
         let json: Value = serde_json::from_slice(&said).unwrap_or_default();
-        match json["error"]["message"].as_str() {
+        // What is wrong with a query stands within, below a general sentence.
+        let inner = json["error"]["innererror"]["message"].as_str();
+        match inner.or_else(|| json["error"]["message"].as_str()) {
             Some(message) => bail!("{message}"),
             None => bail!("the server answered {status}"),
         }

@@ -125,6 +125,8 @@ impl Watch {
             Service::Chat | Service::Identity => {
                 self.metrics.communication_called(&row.operation, call);
             }
+            // Names that are no topic are chosen by callers: they must not become series.
+            Service::Publishing if call.status == 404 => self.metrics.published("unknown", call),
             Service::Publishing => self.metrics.published(name, call),
         }
     }
