@@ -46,9 +46,9 @@ mod rest;
 mod route;
 mod service;
 mod settings;
-mod trial;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod xml;
 
 pub use handle::{BrowserKeys, Handle, lookup_candidates};

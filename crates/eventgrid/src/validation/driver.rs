@@ -224,7 +224,8 @@ impl EventGrid {
         Ok(Some(match self.ask(&question, hook).await {
             Answer::Consent { .. } => (true, "it consents".to_owned()),
             Answer::Silence => {
-                let said = "it answers well and says nothing, so somebody has to open the validation URL";
+                let said =
+                    "it answers well and says nothing, so somebody has to open the validation URL";
                 (false, said.to_owned())
             }
             Answer::Refusal(why) | Answer::Failure(why) => (false, why),

@@ -49,9 +49,9 @@ pub use layers::Flag;
 pub use model::{
     Communication, Config, DEVELOPMENT_PRIMARY_KEY, DEVELOPMENT_RESOURCE,
     DEVELOPMENT_SECONDARY_KEY, Data, Database, Durability, EventGrid, EventHandler, EventSource,
-    EventSubscription, Factor, Gateway, Hub, IdentityProvider, KeySource, Log, LogFormat, LogLevel, Mode, Monitor,
-    NotificationHub, NotificationHubs, Outbound, Resource, ResourceKind, Server, Tls, Topic,
-    Upstream,
+    EventSubscription, Factor, Gateway, Hub, IdentityProvider, KeySource, Log, LogFormat, LogLevel,
+    Mode, Monitor, NotificationHub, NotificationHubs, Outbound, Resource, ResourceKind, Server,
+    Tls, Topic, Upstream,
 };
 pub use outside::{Machine, Outside};
 pub use problem::{Place, Problem, Severity, has_errors, render, verdict};
