@@ -230,7 +230,7 @@ fn what_is_not_the_subprotocols_closes() {
 #[test]
 fn a_goodbye_is_told_to_the_client_and_the_handler() {
     let mut stage = Stage::json(&[]);
-    let close = gateway::Close::new(1000, "enough");
+    let close = Close::new(1000, "enough");
     let told = stage.step(Input::Closing(&close));
     assert_eq!(told, [r#"{"type":"system","event":"disconnected","message":"enough"}"#]);
     stage.step(Input::Ended(&Close::new(1000, "enough")));
