@@ -9,7 +9,7 @@
 //! Everything happens under one lock, which is what makes the order of notifications: neither telling
 //! nor connecting waits for anything while holding it. Queues, devices and connections are bounded.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,28 +26,21 @@ use super::trouter::Order;
 use crate::identifier::RawId;
 use crate::identity::{Ended, Ending};
 
+mod device;
 mod rings;
 #[cfg(test)]
 mod tests;
 
+use device::{Device, Line, Waiting};
 pub(super) use rings::Ring;
 
 /// How long a device that is away is told afterwards what it has missed. The real service names no
 /// figure; its headers suggest this one.
 pub const WINDOW: Duration = Duration::from_mins(10);
-/// Notifications that wait for one device; the oldest goes first.
-const MAX_WAITING: usize = 1_024;
-/// Bytes of notifications that wait for one device.
-const MAX_WAITING_BYTES: usize = 4 << 20;
 /// Devices of one user. Each page load of a browser is a new one.
 const MAX_DEVICES: usize = 64;
 /// Connections of one device: one, and another while it moves.
 const MAX_LINES: usize = 3;
-/// How long a device may take to answer before it is told again on the same connection, which may have
-/// lost what it was told; each further time twice as long. Clients answer within five seconds.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
-/// Times that it is told again.
-const MAX_REPEATS: u32 = 5;
 /// How often it is looked for what was not answered.
 const REMIND_INTERVAL: Duration = Duration::from_secs(5);
 /// How often devices that stay away are looked for.
@@ -121,43 +114,6 @@ struct State {
     swept: Timestamp,
     reminded: Timestamp,
     closing: bool,
-}
-
-struct Device {
-    name: String,
-    /// The newest last.
-    lines: Vec<Line>,
-    waiting: VecDeque<Waiting>,
-    bytes: usize,
-    /// Whether something was lost that it should have got.
-    lost: bool,
-    /// It wants to be told nothing more: forgotten with its last connection.
-    leaving: bool,
-    away_since: Timestamp,
-}
-
-struct Line {
-    id: u64,
-    expires: Timestamp,
-    generation: i64,
-    link: Box<dyn Link>,
-}
-
-/// A notification that a device has not answered.
-struct Waiting {
-    position: u64,
-    at: Timestamp,
-    notice: Arc<Notice>,
-    /// When it was sent on the present connection.
-    told: Timestamp,
-    /// How often it was sent again there.
-    repeats: u32,
-}
-
-impl Waiting {
-    fn new(position: u64, at: Timestamp, notice: Arc<Notice>) -> Self {
-        Self { position, at, notice, told: at, repeats: 0 }
-    }
 }
 
 impl Devices {
@@ -502,83 +458,6 @@ impl State {
         }
         self.users.retain(|_, devices| !devices.is_empty());
         self.ended.retain(|_, (_, ended)| !is_over(*ended));
-    }
-}
-
-impl Device {
-    fn new(name: String, now: Timestamp) -> Self {
-        Self {
-            name,
-            lines: Vec::new(),
-            waiting: VecDeque::new(),
-            bytes: 0,
-            lost: false,
-            leaving: false,
-            away_since: now,
-        }
-    }
-
-    /// The moment before which nothing waits.
-    fn taken_until(&self, now: Timestamp) -> Timestamp {
-        self.waiting.iter().map(|it| it.at).min().map_or(now, |at| at.min(now))
-    }
-
-    fn is_connected(&self) -> bool {
-        !self.lines.is_empty()
-    }
-
-    /// Queues a notification, and sends it where there is a connection. `push` is shared by the
-    /// devices of a user.
-    fn tell(&mut self, it: Waiting, user: &RawId, push: &mut Option<Arc<Push>>) {
-        self.tell_newest(|link| {
-            let push = push.get_or_insert_with(|| Arc::new(it.notice.push(it.position, user)));
-            link.push(push);
-        });
-        self.queue(it);
-    }
-
-    fn queue(&mut self, it: Waiting) {
-        self.bytes += it.notice.tail().len();
-        self.waiting.push_back(it);
-        self.trim();
-    }
-
-    /// Sends again what should have been answered by now.
-    fn remind(&mut self, user: &RawId, now: Timestamp) {
-        let Some(line) = self.lines.last() else { return };
-        let due = |it: &Waiting| now.since(it.told) >= ANSWER_PATIENCE * (1 << it.repeats);
-        let unanswered = self.waiting.iter_mut().filter(|it| it.repeats < MAX_REPEATS && due(it));
-        for it in unanswered {
-            (it.told, it.repeats) = (now, it.repeats + 1);
-            line.link.push(&Arc::new(it.notice.push(it.position, user)));
-        }
-    }
-
-    /// Sends everything that is unanswered on a connection that has not heard it.
-    fn repeat(&mut self, user: &RawId, now: Timestamp) {
-        self.waiting.iter_mut().for_each(|it| (it.told, it.repeats) = (now, 0));
-        for it in &self.waiting {
-            self.tell_newest(|link| link.push(&Arc::new(it.notice.push(it.position, user))));
-        }
-    }
-
-    fn tell_newest(&self, tell: impl FnOnce(&dyn Link)) {
-        if let Some(line) = self.lines.last() {
-            tell(&*line.link);
-        }
-    }
-
-    fn trim(&mut self) {
-        while self.waiting.len() > MAX_WAITING || self.bytes > MAX_WAITING_BYTES {
-            self.drop_oldest();
-        }
-    }
-
-    fn drop_oldest(&mut self) {
-        if let Some(it) = self.waiting.pop_front() {
-            self.bytes -= it.notice.tail().len();
-            self.lost |= !it.notice.kind.is_fleeting();
-        }
     }
 }
 

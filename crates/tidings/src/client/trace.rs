@@ -174,7 +174,7 @@ mod tests {
         let journey = json!({ "id": "ab", "started": "T", "outcome": "failed", "stages": 7,
             "service": "webpubsub", "what": "a message" });
         let plain = line(&journey, Style::Plain);
-        assert_eq!(plain, "T  ab  failed     7 stages  webpubsub: a message\n");
+        assert_eq!(plain, "T  ab  failed   7 stages  webpubsub: a message\n");
         assert!(line(&journey, Style::Colour).contains("\u{1b}[31mfailed \u{1b}[0m"));
     }
 

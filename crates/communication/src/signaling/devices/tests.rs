@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::device::MAX_WAITING;
 use super::*;
 use crate::chat::{ChangeKind, ChatChange};
 use crate::signaling::EventKind;
