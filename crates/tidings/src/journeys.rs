@@ -10,9 +10,9 @@ use axum::http::{HeaderName, HeaderValue};
 use edge::Tasks;
 use edge::outbound::{AddressPolicy, Outbound};
 use kernel::{Clock, Milestones};
+use storage::Db;
 
 use crate::config::{self, Config};
-use crate::key_store::KeyStore;
 
 /// Journeys, recorded and kept.
 #[derive(Clone)]
@@ -23,13 +23,13 @@ pub struct Wired {
 }
 
 impl Wired {
-    /// Begins to keep what is recorded.
+    /// Begins to keep what is recorded, in `db`.
     ///
     /// # Errors
     /// When the store fails, or the collector of the configuration cannot be used.
     pub async fn new(
         config: &Config,
-        store: &KeyStore,
+        db: Db,
         clock: Arc<dyn Clock>,
         tasks: &Tasks,
     ) -> anyhow::Result<Self> {
@@ -37,7 +37,6 @@ impl Wired {
         let milestones = Milestones::new(Arc::clone(&clock), settings.bounds);
         let collector = settings.collector.as_ref();
         let exporter = collector.map(|it| exporter(config, it, tasks)).transpose()?;
-        let db = store.db().clone();
         let journeys =
             Journeys::open(db, milestones.clone(), settings.retention, clock, exporter).await?;
         let (keeper, stop) = (journeys.clone(), tasks.token().clone());

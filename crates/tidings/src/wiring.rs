@@ -100,9 +100,9 @@ pub async fn services(
     let hubs = webpubsub::Resources::new(resources.iter().map(|it| Arc::clone(&it.service)));
     let web_pubsub = WebPubSub::new(hubs.clone(), backplane.clone(), upstream, Arc::clone(&clock));
     let identities = identities(config, &outbound, &clock, tasks);
-    let journeys = journeys::Wired::new(config, keys, Arc::clone(&clock), tasks).await?;
     let authority = management::authority(config, keys, identities.clone()).await?;
     let monitor = monitor::Wired::new(config, keys, authority.clone(), Arc::clone(&clock)).await?;
+    let journeys = journeys::Wired::new(config, monitor.db(), Arc::clone(&clock), tasks).await?;
     let parts = event_grid::Parts {
         store: Arc::clone(keys),
         outbound: outbound.clone(),

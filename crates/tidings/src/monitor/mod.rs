@@ -102,6 +102,11 @@ impl Wired {
         Ok(Self { logs, tables, metrics, counters, history, clock, tasks, db })
     }
 
+    /// Where the tables are, for what else is recorded and may be lost.
+    pub fn db(&self) -> Db {
+        self.db.clone()
+    }
+
     /// Tells the tables of clients, and `next` as before.
     pub fn connections(&self, next: Arc<dyn ConnectionObserver>) -> Arc<dyn ConnectionObserver> {
         let (tables, clock) = (self.tables.clone(), Arc::clone(&self.clock));

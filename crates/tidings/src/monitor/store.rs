@@ -1,5 +1,5 @@
-//! Where the rows are: with SQLite in a file of their own, so that logs never stand in the way of the
-//! services' writes, and can be deleted without harm; with PostgreSQL in the one database.
+//! Where the rows are, and journeys: with SQLite in a file of their own, so that they never stand in the
+//! way of the services' writes, and can be deleted without harm; with PostgreSQL in the one database.
 
 use storage::{Db, Options};
 
@@ -9,7 +9,7 @@ use crate::key_store::KeyStore;
 /// The file in the data folder.
 const FILE: &str = "logs.db";
 
-/// The database of the log tables.
+/// The database of the log tables and of journeys.
 pub(super) fn database(data: &Data, keys: &KeyStore) -> anyhow::Result<Db> {
     match data.database {
         Database::File => {
