@@ -139,8 +139,20 @@ test("the admin listener answers no page of a stranger", async (t) => {
   const { server } = await served(t, receiver);
   const { port } = new URL(server.ready.admin);
   const stranger = { host: `rebound.example:${port}` };
-  const answer = await request(`${server.ready.admin}/eventgrid/subscriptions`, { headers: stranger });
-  assert.equal(answer.status, 403);
+  const told = ["/eventgrid/subscriptions", "/push/hubs", "/webpubsub/hubs", "/journeys", "/logs/tables"];
+  for (const path of told) {
+    const answers = await Promise.all([{}, stranger].map((headers) => request(server.ready.admin + path, { headers })));
+    assert.deepEqual(answers.map(({ status }) => status), [200, 403], path);
+  }
+  for (const path of ["/logs/query", "/playbook", "/console/links"]) {
+    const headers = { ...stranger, "content-type": "application/json" };
+    const answer = await request(server.ready.admin + path, { method: "POST", headers, body: "{}" });
+    assert.equal(answer.status, 403, path);
+  }
+  for (const path of ["/healthz", "/metrics"]) {
+    const answer = await request(server.ready.admin + path, { headers: stranger });
+    assert.equal(answer.status, 200, "a name of the network may watch it");
+  }
   const redrive = `${server.ready.admin}/eventgrid/dead-letters/redrive`;
   const form = await request(redrive, { method: "POST", headers: { "content-type": "text/plain" }, body: '{"all":true}' });
   assert.equal(form.status, 415);

@@ -5,12 +5,18 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use kernel::{Error, ErrorKind};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+
+use crate::host::is_local_or_address;
+use crate::respond::{Envelope, Rejection};
 
 /// The content type of the OpenMetrics text format, version 1.0.0.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -25,6 +31,23 @@ pub fn router(
         .route("/healthz", get(async || uncached("ok")))
         .route("/readyz", get(async move || readiness(ready())))
         .route("/metrics", get(async move || metrics(&registry)))
+}
+
+/// The routes of the admin listener that tell people what services do. They have no credentials, so web
+/// pages must not reach them through a browser on the same machine: requests are refused whose `Host` is
+/// a name that a stranger could point here.
+pub fn for_people(routes: Router) -> Router {
+    routes.layer(from_fn(only_from_here))
+}
+
+async fn only_from_here(request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).and_then(|value| value.to_str().ok());
+    if host.is_none_or(is_local_or_address) {
+        return next.run(request).await;
+    }
+    let message = "Use the address of the admin listener as a number or as localhost.";
+    let error = Error::new(ErrorKind::Forbidden, "Forbidden", message).target("Host");
+    Rejection::new(error, Envelope::ResourceManager).into_response()
 }
 
 fn readiness(state: Result<(), String>) -> Response {
@@ -65,6 +88,24 @@ mod tests {
         let content_type = response.headers()[CONTENT_TYPE].to_str().unwrap().to_owned();
         let body = crate::body::read(response.into_body(), 10_000).await.unwrap();
         (status, content_type, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_is_for_people_is_no_page_of_a_stranger() {
+        let routes = || for_people(Router::new().route("/hubs", get(async || "hubs")));
+        let ask = async |host: Option<&str>| {
+            let request = Request::get("/hubs");
+            let request =
+                host.map_or_else(|| Request::get("/hubs"), |host| request.header(HOST, host));
+            let request = request.body(Body::empty()).unwrap();
+            routes().oneshot(request).await.unwrap().status()
+        };
+        for host in [None, Some("localhost:8081"), Some("127.0.0.1:8081"), Some("[::1]:8081")] {
+            assert_eq!(ask(host).await, StatusCode::OK, "{host:?}");
+        }
+        for host in ["rebound.example:8081", "localhost.example", "a"] {
+            assert_eq!(ask(Some(host)).await, StatusCode::FORBIDDEN, "{host}");
+        }
     }
 
     #[tokio::test]

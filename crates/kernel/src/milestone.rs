@@ -65,10 +65,6 @@ stages! {
     Dropped = "dropped",
     /// A call began to ring, was answered, or ended.
     Call = "call",
-    /// A frame of a connection under live trace was read.
-    FrameRead = "frame read",
-    /// Frames were written to a connection under live trace.
-    FrameWritten = "frame written",
     /// The request was answered.
     Answered = "answered",
 }

@@ -1,20 +1,16 @@
 //! What people at the server see: hubs with the state of their credentials, devices, notifications
 //! with their outcomes, and where a push may have been dropped.
 //!
-//! JSON over the admin listener, which has no credentials and is bound to loopback. Web pages must not
-//! reach it through a browser on the same machine: requests are refused whose `Host` is a name that a
-//! stranger could point here, and a send needs a JSON body, which a page cannot send unasked. No key
-//! is told, and of a handle only as much as stands in the log.
+//! JSON over the admin listener, behind `edge::admin::for_people`. A send needs a JSON body, which a
+//! web page cannot send unasked. No key is told, and of a handle only as much as stands in the log.
 
-use axum::extract::{Query, Request, State};
+use axum::extract::{Query, State};
 use axum::http::HeaderMap;
-use axum::http::header::HOST;
-use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use edge::{Envelope, Rejection};
-use kernel::{Error, ErrorKind, Result};
+use kernel::{Error, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -68,7 +64,6 @@ impl NotificationHubs {
             .route("/push/notifications", get(notifications))
             .route("/push/metrics", get(metrics))
             .route("/push/send", post(send))
-            .layer(from_fn(only_from_here))
             .with_state(self.clone())
     }
 
@@ -186,16 +181,6 @@ async fn send(State(service): State<NotificationHubs>, Json(push): Json<NewPush>
     };
     let id = service.accept(&entry, send).await?;
     Ok(Json(json!({ "id": id })))
-}
-
-/// Refuses a `Host` that is a name other than `localhost`: a stranger can make theirs lead here.
-async fn only_from_here(request: Request, next: Next) -> Response {
-    let host = request.headers().get(HOST).and_then(|it| it.to_str().ok());
-    if host.is_none_or(edge::host::is_local_or_address) {
-        return next.run(request).await;
-    }
-    let message = "The admin listener is asked by its address, not by a name.";
-    Failure(Error::new(ErrorKind::Forbidden, "Forbidden", message)).into_response()
 }
 
 async fn hubs(State(service): State<NotificationHubs>) -> Answer {

@@ -106,12 +106,15 @@ impl Running {
         services.notification_hubs.service.register(&mut registry);
         let registry = Arc::new(registry);
         services.monitor.counted_in(Arc::clone(&registry));
-        let admin = edge::admin::router(registry, readiness(&ready, &gateway))
-            .merge(services.web_pubsub.operator_router())
+        let people = services
+            .web_pubsub
+            .operator_router()
             .merge(services.event_grid.service.operator_router())
             .merge(services.notification_hubs.service.operator_router())
             .merge(services.journeys.operator_router())
             .merge(services.monitor.logs.operator_router());
+        let admin = edge::admin::router(registry, readiness(&ready, &gateway))
+            .merge(edge::admin::for_people(people));
         let db = store.db().clone();
         let playbook = playbook::playbook(
             config,
@@ -121,7 +124,7 @@ impl Running {
             admin.clone(),
             Arc::clone(&clock),
         )?;
-        let admin = admin.merge(playbook.operator_router());
+        let admin = admin.merge(edge::admin::for_people(playbook.operator_router()));
         let console = console::console(config, listening, &store, &services, clock).await?;
         let page = console.router(admin.clone(), services.router.clone());
         services.router = services.router.merge(page);

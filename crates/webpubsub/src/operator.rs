@@ -1,16 +1,11 @@
 //! What people at the server see: hubs with their settings, and who is connected to them.
 //!
-//! JSON over the admin listener, which has no credentials and is bound to loopback. Web pages must not
-//! reach it through a browser on the same machine: requests are refused whose `Host` is a name that a
-//! stranger could point here. No key and no payload is told.
+//! JSON over the admin listener, behind `edge::admin::for_people`. No key and no payload is told.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Query, Request, State};
-use axum::http::header::HOST;
-use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::{Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use gateway::{Audience, ConnectionId, Page};
@@ -47,7 +42,6 @@ impl WebPubSub {
         Router::new()
             .route("/webpubsub/hubs", get(hubs))
             .route("/webpubsub/connections", get(connections))
-            .layer(from_fn(only_from_here))
             .with_state(self.clone())
     }
 
@@ -136,14 +130,4 @@ async fn connections(State(service): State<WebPubSub>, Query(wanted): Query<Want
         .map(|it| json!({ "id": it.id.as_str(), "user": it.user.as_deref(), "groups": it.groups }))
         .collect();
     Ok(Json(json!({ "value": lines, "total": total, "next": next })))
-}
-
-/// Refuses a `Host` that is a name other than `localhost`: a stranger can make theirs lead here.
-async fn only_from_here(request: Request, next: Next) -> Response {
-    let host = request.headers().get(HOST).and_then(|it| it.to_str().ok());
-    if host.is_none_or(edge::host::is_local_or_address) {
-        return next.run(request).await;
-    }
-    let message = "The admin listener is asked by its address, not by a name.";
-    Failure::from(Error::new(ErrorKind::Forbidden, "Error.Forbidden", message)).into_response()
 }

@@ -89,18 +89,8 @@ async fn dead_letters_are_listed_with_their_events_and_put_back() {
 }
 
 #[tokio::test]
-async fn web_pages_do_not_reach_it() {
+async fn a_redrive_needs_a_body_that_no_page_sends_unasked() {
     let world = World::new().await;
-    for (host, status) in [
-        ("localhost:8081", 200),
-        ("127.0.0.1:8081", 200),
-        ("[::1]:8081", 200),
-        ("rebound.example:8081", 403),
-        ("rebound.example", 403),
-    ] {
-        let request = Request::get("/eventgrid/topics").header("host", host);
-        assert_eq!(ask(&world, request.body(Body::empty()).unwrap()).await.0, status, "{host}");
-    }
     let plain =
         Request::post("/eventgrid/dead-letters/redrive").header("content-type", "text/plain");
     let plain = plain.body(r#"{"all":true}"#.into()).unwrap();

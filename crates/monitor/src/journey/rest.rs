@@ -1,15 +1,9 @@
-//! Journeys for people at the server: JSON over the admin listener, which has no credentials and is
-//! bound to loopback. Requests that a web page could have sent are refused: their `Host` is a name of
-//! the page's owner.
+//! Journeys for people at the server: JSON over the admin listener, behind `edge::admin::for_people`.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::{Path, Query as UrlQuery, Request, State};
-use axum::http::Response;
-use axum::http::header::HOST;
-use axum::middleware::{Next, from_fn};
+use axum::extract::{Path, Query as UrlQuery, State};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -30,7 +24,6 @@ impl Journeys {
         Router::new()
             .route("/journeys", get(list))
             .route("/journeys/{subject}", get(one))
-            .layer(from_fn(only_from_here))
             .with_state(self.clone())
     }
 
@@ -115,15 +108,6 @@ impl IntoResponse for Failure {
     fn into_response(self) -> axum::response::Response {
         Rejection::new(self.0, Envelope::ResourceManager).into_response()
     }
-}
-
-async fn only_from_here(request: Request, next: Next) -> Response<Body> {
-    let host = request.headers().get(HOST).and_then(|value| value.to_str().ok());
-    if host.is_none_or(edge::host::is_local_or_address) {
-        return next.run(request).await;
-    }
-    let message = "Use the address of the admin listener as a number or as localhost.";
-    Failure(Error::new(ErrorKind::Forbidden, "Forbidden", message).target("Host")).into_response()
 }
 
 fn wrong(target: &'static str, message: &str) -> Error {

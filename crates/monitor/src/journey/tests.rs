@@ -160,28 +160,27 @@ async fn operators_are_answered_in_json(db: TestDb) {
     let it = fixture(&db).await;
     it.note(1, Stage::Accepted, "taken");
     it.note_all(1, Note::new(Stage::WebhookAnswered, "HTTP 503").again());
-    let ask = async |path: &str, host: &str| {
-        let request = Request::get(path).header("host", host).body(Body::empty()).unwrap();
+    let ask = async |path: &str| {
+        let request = Request::get(path).body(Body::empty()).unwrap();
         let answer = it.journeys.operator_router().oneshot(request).await.unwrap();
         let status = answer.status();
         let body = edge::body::read(answer.into_body(), 100_000).await.unwrap();
         (status, serde_json::from_slice::<serde_json::Value>(&body).unwrap())
     };
-    let (status, list) = ask("/journeys?limit=5&outcome=done", "127.0.0.1:1").await;
+    let (status, list) = ask("/journeys?limit=5&outcome=done").await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(list["journeys"][0]["id"], id(1).to_string());
     assert_eq!(list["journeys"][0]["outcome"], "done");
     assert_eq!(list["missed"]["milestones"], 0);
-    let (_, one) = ask(&format!("/journeys/{}", id(1)), "localhost").await;
+    let (_, one) = ask(&format!("/journeys/{}", id(1))).await;
     let last = &one["stages"][1];
     assert_eq!((&last["stage"], &last["outcome"]), (&"webhook answered".into(), &"again".into()));
     assert!(last["offsetMs"].as_f64().unwrap() > 0.0, "{last}");
     assert!(one["started"].as_str().unwrap().ends_with('Z'));
-    let (status, refusal) = ask("/journeys/unknown", "localhost").await;
+    let (status, refusal) = ask("/journeys/unknown").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(refusal["error"]["message"].as_str().unwrap().contains("'unknown'"));
-    assert_eq!(ask("/journeys?limit=0", "localhost").await.0, StatusCode::BAD_REQUEST);
-    assert_eq!(ask("/journeys", "pages.example").await.0, StatusCode::FORBIDDEN);
+    assert_eq!(ask("/journeys?limit=0").await.0, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]

@@ -1,14 +1,12 @@
 //! The playbook over the admin listener: `POST /playbook` asks, `GET /playbook` lists what is looked at.
 //!
-//! The listener has no credentials and is bound to loopback. Web pages must not reach it through a
-//! browser on the same machine: requests are refused whose `Host` is a name that a stranger could
-//! point here, and a question needs a JSON body, which a page cannot send unasked.
+//! It is behind `edge::admin::for_people`, and a question needs a JSON body, which a web page cannot
+//! send unasked.
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_TYPE, HOST};
-use axum::middleware::{Next, from_fn};
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -41,10 +39,7 @@ impl IntoResponse for Failure {
 impl Playbook {
     /// The routes for people, to be served on the admin listener only.
     pub fn operator_router(&self) -> Router {
-        Router::new()
-            .route("/playbook", get(list).post(ask))
-            .layer(from_fn(only_from_here))
-            .with_state(self.clone())
+        Router::new().route("/playbook", get(list).post(ask)).with_state(self.clone())
     }
 }
 
@@ -72,14 +67,4 @@ async fn list() -> Json<Value> {
         json!({ "name": it.name, "title": it.title, "symptoms": symptoms })
     });
     Json(json!({ "symptoms": symptoms, "hypotheses": hypotheses.collect::<Vec<_>>() }))
-}
-
-/// Refuses a `Host` that is a name other than `localhost`: a stranger can make theirs lead here.
-async fn only_from_here(request: Request, next: Next) -> Response {
-    let host = request.headers().get(HOST).and_then(|it| it.to_str().ok());
-    if host.is_none_or(edge::host::is_local_or_address) {
-        return next.run(request).await;
-    }
-    let message = "The admin listener is asked by its address, not by a name.";
-    Failure(Error::new(ErrorKind::Forbidden, "Forbidden", message).target("Host")).into_response()
 }

@@ -144,10 +144,9 @@ async fn ask(request: Request<Body>) -> (StatusCode, Value) {
     (parts.status, serde_json::from_slice(&body).unwrap())
 }
 
-fn post(kind: &str, host: &str, body: &Value) -> Request<Body> {
+fn post(kind: &str, body: &Value) -> Request<Body> {
     Request::post("/playbook")
         .header("content-type", kind)
-        .header("host", host)
         .body(Body::from(body.to_string()))
         .unwrap()
 }
@@ -155,7 +154,7 @@ fn post(kind: &str, host: &str, body: &Value) -> Request<Body> {
 #[tokio::test]
 async fn a_question_is_asked_over_http() {
     let body = json!({ "symptom": "connect" });
-    let (status, report) = ask(post("application/json", "127.0.0.1:8081", &body)).await;
+    let (status, report) = ask(post("application/json", &body)).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(report["healthy"], true);
     assert_eq!(report["findings"][0]["verdict"], "cannotTell");
@@ -169,10 +168,8 @@ async fn a_question_is_asked_over_http() {
 #[tokio::test]
 async fn a_web_page_cannot_ask() {
     let body = json!({});
-    let (status, _) = ask(post("text/plain", "localhost", &body)).await;
+    let (status, _) = ask(post("text/plain", &body)).await;
     assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    let (status, _) = ask(post("application/json", "evil.example.com", &body)).await;
-    assert_eq!(status, StatusCode::FORBIDDEN);
-    let (status, refusal) = ask(post("application/json", "localhost", &json!({ "x": 1 }))).await;
+    let (status, refusal) = ask(post("application/json", &json!({ "x": 1 }))).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{refusal}");
 }
