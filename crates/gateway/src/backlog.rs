@@ -34,6 +34,11 @@ impl Backlog {
         self.chunks.is_empty()
     }
 
+    /// Bytes that wait.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Adds whole frames, or what is left of them.
     pub(crate) fn push(&mut self, bytes: Bytes, frames: u32) {
         self.bytes += bytes.len();

@@ -38,6 +38,11 @@ impl Stamped {
     pub(crate) fn new(frame: Bytes) -> Self {
         Self { frame, turn: 0, memory: NOTHING }
     }
+
+    /// The frame.
+    pub(crate) fn frame(&self) -> &Bytes {
+        &self.frame
+    }
 }
 
 const NOTHING: [(u32, u32); REMEMBERED] = [(u32::MAX, 0); REMEMBERED];

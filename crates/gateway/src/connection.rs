@@ -63,6 +63,8 @@ pub(crate) struct Connection {
     pub(crate) deaf: bool,
     /// Set while the session wants nothing to be read.
     pub(crate) paused: bool,
+    /// Set while somebody watches it; see [`crate::live_trace`].
+    pub(crate) watched: bool,
     /// Tells this connection, or this socket of it, from an earlier one with the same key.
     pub(crate) generation: u32,
     pub(crate) keep_alive_secs: u32,

@@ -3,6 +3,8 @@
 //! Knows nothing of sockets, messages or sessions. Client frames must be masked, server frames are
 //! not; no extension is negotiated, so the reserved bits must be clear.
 
+use std::fmt;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// The longest payload of a control frame (RFC 6455 section 5.5).
@@ -40,6 +42,11 @@ impl OpCode {
         })
     }
 
+    /// The kind of a frame that this program has made.
+    pub(crate) fn of(frame: &[u8]) -> Option<Self> {
+        frame.first().and_then(|first| Self::from_bits(first & 0x0F))
+    }
+
     fn bits(self) -> u8 {
         match self {
             Self::Continuation => 0x0,
@@ -54,6 +61,19 @@ impl OpCode {
     /// Control frames may stand between the fragments of a message.
     pub fn is_control(self) -> bool {
         matches!(self, Self::Close | Self::Ping | Self::Pong)
+    }
+}
+
+impl fmt::Display for OpCode {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Continuation => "continuation",
+            Self::Text => "text",
+            Self::Binary => "binary",
+            Self::Close => "close",
+            Self::Ping => "ping",
+            Self::Pong => "pong",
+        })
     }
 }
 

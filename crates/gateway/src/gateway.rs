@@ -17,6 +17,7 @@ use crate::backlog::QueueLimits;
 use crate::directory::{Directory, MAX_SHARDS, ShardSet};
 use crate::id::{ConnectionId, HubId};
 use crate::inbox::{Command, Delivery, GroupChange, Inbox, Listed, Opening, Page};
+use crate::live_trace::{self, LiveTrace, Watched};
 use crate::metrics::Metrics;
 use crate::publication::{Publication, Variant};
 use crate::session::Close;
@@ -42,6 +43,7 @@ pub(crate) struct Links {
     pub(crate) inboxes: Vec<Inbox>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) room: Notify,
+    pub(crate) live_traces: live_trace::Open,
     pub(crate) metrics: Metrics,
 }
 
@@ -112,6 +114,7 @@ impl Gateway {
             inboxes,
             directory: Arc::default(),
             room: Notify::new(),
+            live_traces: Default::default(),
             metrics: Metrics::register(registry),
         });
         let mut threads = Vec::with_capacity(count);
@@ -266,6 +269,12 @@ impl Gateway {
             let (reply, _) = oneshot::channel();
             inbox.push(Command::Instruct { hub, id, instruction, reply });
         }
+    }
+
+    /// Watches connections from now on; see [`LiveTrace`]. `None` when there are as many live traces as
+    /// there may be.
+    pub fn live_trace(&self, hub: HubId, watched: &Watched) -> Option<LiveTrace> {
+        LiveTrace::begin(&self.0.links, hub, watched)
     }
 
     /// Closes every connection with `close` and waits until all are gone.

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::audience::{Audience, Target};
 use crate::id::{ConnectionId, HubId};
+use crate::live_trace::Watcher;
 use crate::publication::{Publication, Variant};
 use crate::replay::Numbering;
 use crate::session::{Close, Session};
@@ -119,6 +120,9 @@ pub(crate) enum Command {
         instruction: Box<dyn Any + Send>,
         reply: oneshot::Sender<Option<bool>>,
     },
+    /// Tell this one what happens to connections that it watches.
+    Watch(Arc<Watcher>),
+    Unwatch(u64),
     /// Close everything with this reason, take no more, and end when the last connection is gone.
     Drain(Close),
     /// End now.

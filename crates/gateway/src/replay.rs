@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use kernel::Timestamp;
 
+use crate::acknowledgements::Share;
+
 /// Unacknowledged messages that a connection may have.
 pub(crate) const MAX_MESSAGES: usize = 1000;
 /// Bytes of unacknowledged messages that a connection may have.
@@ -37,6 +39,8 @@ struct Stored {
     sequence_id: u64,
     body: Bytes,
     expires: Option<Timestamp>,
+    /// Where the acknowledgement is told, if the message's journey is recorded.
+    share: Option<Share>,
 }
 
 impl Replay {
@@ -50,6 +54,7 @@ impl Replay {
         now: Timestamp,
         body: &Bytes,
         expires: Option<Timestamp>,
+        share: impl FnOnce() -> Option<Share>,
     ) -> Result<u64, Full> {
         if !self.has_room(body.len()) {
             self.stored.retain(|it| it.lives(now));
@@ -61,7 +66,7 @@ impl Replay {
         let sequence_id = self.next_sequence_id;
         self.next_sequence_id += 1;
         self.bytes += body.len();
-        self.stored.push_back(Stored { sequence_id, body: body.clone(), expires });
+        self.stored.push_back(Stored { sequence_id, body: body.clone(), expires, share: share() });
         Ok(sequence_id)
     }
 
@@ -78,7 +83,9 @@ impl Replay {
     pub(crate) fn acknowledge(&mut self, sequence_id: u64) {
         while let Some(oldest) = self.stored.front().filter(|it| it.sequence_id <= sequence_id) {
             self.bytes -= oldest.body.len();
-            self.stored.pop_front();
+            if let Some(share) = self.stored.pop_front().and_then(|it| it.share) {
+                share.acknowledge();
+            }
         }
         if self.stored.is_empty() {
             // A connection that has everything owns no buffer.
@@ -119,7 +126,7 @@ mod tests {
     fn keeps_what_is_unacknowledged_under_its_number() {
         let mut replay = Replay::new(numbered);
         for body in ["a", "b", "c"] {
-            replay.push(NOW, &Bytes::from_static(body.as_bytes()), None).unwrap();
+            replay.push(NOW, &Bytes::from_static(body.as_bytes()), None, || None).unwrap();
         }
         replay.acknowledge(2);
         assert_eq!(frames(&replay, 0), ["c#3"]);
@@ -127,7 +134,7 @@ mod tests {
         assert_eq!(frames(&replay, 0), ["c#3"], "an older acknowledgement changes nothing");
         replay.acknowledge(99);
         assert_eq!(frames(&replay, 0), [""; 0]);
-        assert_eq!(replay.push(NOW, &Bytes::from_static(b"d"), None), Ok(4));
+        assert_eq!(replay.push(NOW, &Bytes::from_static(b"d"), None, || None), Ok(4));
         assert_eq!(replay.bytes, 1);
     }
 
@@ -135,8 +142,8 @@ mod tests {
     fn what_has_outlived_its_time_is_not_sent_again() {
         let mut replay = Replay::new(numbered);
         let body = Bytes::from_static(b"x");
-        replay.push(NOW, &body, Some(Timestamp::from_secs(10))).unwrap();
-        replay.push(NOW, &body, None).unwrap();
+        replay.push(NOW, &body, Some(Timestamp::from_secs(10)), || None).unwrap();
+        replay.push(NOW, &body, None, || None).unwrap();
         assert_eq!(frames(&replay, 9), ["x#1", "x#2"]);
         assert_eq!(frames(&replay, 10), ["x#2"]);
     }
@@ -145,20 +152,23 @@ mod tests {
     fn both_limits_hold_and_an_acknowledgement_makes_room() {
         let mut replay = Replay::new(numbered);
         let small = Bytes::from_static(b"x");
-        assert!((0..MAX_MESSAGES).all(|_| replay.push(NOW, &small, None).is_ok()));
-        assert_eq!(replay.push(NOW, &small, None), Err(Full));
+        assert!((0..MAX_MESSAGES).all(|_| replay.push(NOW, &small, None, || None).is_ok()));
+        assert_eq!(replay.push(NOW, &small, None, || None), Err(Full));
         replay.acknowledge(1);
-        assert!(replay.push(NOW, &small, None).is_ok());
+        assert!(replay.push(NOW, &small, None, || None).is_ok());
 
         let mut replay = Replay::new(numbered);
         let past = Some(Timestamp::from_secs(4));
-        assert!((0..MAX_MESSAGES).all(|_| replay.push(NOW, &small, past).is_ok()));
-        assert_eq!(replay.push(NOW, &small, None), Ok(1001), "the expired make room");
+        assert!((0..MAX_MESSAGES).all(|_| replay.push(NOW, &small, past, || None).is_ok()));
+        assert_eq!(replay.push(NOW, &small, None, || None), Ok(1001), "the expired make room");
         assert_eq!(frames(&replay, 5).len(), 1);
 
         let mut replay = Replay::new(numbered);
         let half = Bytes::from(vec![0; MAX_BYTES / 2]);
-        assert!(replay.push(NOW, &half, None).is_ok() && replay.push(NOW, &half, None).is_ok());
-        assert_eq!(replay.push(NOW, &small, None), Err(Full));
+        assert!(
+            replay.push(NOW, &half, None, || None).is_ok()
+                && replay.push(NOW, &half, None, || None).is_ok()
+        );
+        assert_eq!(replay.push(NOW, &small, None, || None), Err(Full));
     }
 }

@@ -6,11 +6,14 @@ use bytes::Bytes;
 
 use super::traced::{Traced, Turn};
 use super::{Shard, admits};
+use crate::acknowledgements::Acknowledgements;
 use crate::batch::{Place, Stamped};
-use crate::connection::{Phase, Written};
+use crate::connection::{Connection, Phase, Written};
+use crate::frame::OpCode;
 use crate::inbox::{Command, Delivery};
+use crate::live_trace::Happening;
 use crate::membership::Key;
-use crate::publication::Variant;
+use crate::publication::{Publication, Variant};
 use crate::replay::Full;
 use crate::session::Close;
 
@@ -33,9 +36,21 @@ struct Round {
     detached: u64,
     encodings: u64,
     overflowed: Vec<Key>,
+    /// Where clients' acknowledgements are told, once one of them is to acknowledge.
+    acknowledgements: Option<Arc<Acknowledgements>>,
 }
 
 impl Round {
+    fn acknowledgements(
+        &mut self,
+        publication: &Publication,
+        shard: u8,
+    ) -> Option<&Arc<Acknowledgements>> {
+        let journey = publication.journey()?;
+        let new = || Acknowledgements::new(journey, shard);
+        Some(self.acknowledgements.get_or_insert_with(new))
+    }
+
     fn stamp(
         &mut self,
         variant: Variant,
@@ -109,7 +124,7 @@ impl Shard {
     }
 
     fn hand_over(&mut self, key: Key, delivery: &Delivery, round: &mut Round) {
-        let Self { connections, batches, dirty, memberships, now, .. } = self;
+        let Self { connections, batches, dirty, memberships, now, watchers, number, .. } = self;
         let Some(connection) = connections.get_mut(key as usize) else { return };
         if let Some(filter) = delivery.target.filter.as_deref()
             && !admits(filter, key, connection, memberships)
@@ -121,14 +136,21 @@ impl Shard {
         round.encodings += u64::from(encoded_now);
         let mut sequence_id = 0;
         if let Some(replay) = &mut connection.replay {
-            match replay.push(*now, body, delivery.publication.expires()) {
+            let share = || {
+                round.acknowledgements(&delivery.publication, *number).map(Acknowledgements::share)
+            };
+            match replay.push(*now, body, delivery.publication.expires(), share) {
                 Ok(next) => sequence_id = next,
                 Err(Full) => return round.overflowed.push(key),
             }
-            if connection.phase == Phase::Detached {
-                round.detached += 1;
-                return;
-            }
+        }
+        if connection.watched {
+            let happening = received(&delivery.publication, body.len(), sequence_id, connection);
+            watchers.tell(*now, connection, &happening);
+        }
+        if connection.phase == Phase::Detached {
+            round.detached += 1;
+            return;
         }
         let stamped = round.stamp(connection.variant, sequence_id, || match &connection.replay {
             Some(replay) => replay.frame(body, sequence_id),
@@ -146,11 +168,18 @@ impl Shard {
     }
 
     pub(super) fn send_stamped(&mut self, key: Key, stamped: &mut Stamped) {
-        let Some(connection) = self.connections.get_mut(key as usize) else { return };
+        let Self { connections, batches, dirty, now, watchers, .. } = self;
+        let Some(connection) = connections.get_mut(key as usize) else { return };
         if connection.place == Place::EMPTY {
-            self.dirty.push(key);
+            dirty.push(key);
         }
-        connection.place = self.batches.append(connection.place, stamped);
+        connection.place = batches.append(connection.place, stamped);
+        if connection.watched
+            && let Some(kind) = OpCode::of(stamped.frame())
+        {
+            let happening = Happening::Queued { kind, bytes: stamped.frame().len() };
+            watchers.tell(*now, connection, &happening);
+        }
     }
 
     /// Ends a turn early when joining it would take too much memory.
@@ -177,6 +206,11 @@ impl Shard {
                 Written::Bytes(count) => {
                     turn.waiting += u64::from(count < joined.len());
                     bytes_out += count;
+                    if connection.watched {
+                        let left = connection.backlog.bytes();
+                        let happening = Happening::Written { bytes: count, left };
+                        self.watchers.tell(self.now, connection, &happening);
+                    }
                 }
                 Written::Overflow => {
                     turn.slow += 1;
@@ -208,6 +242,8 @@ impl Shard {
             Written::Bytes(count) => {
                 self.metrics.writes.inc();
                 self.metrics.bytes_out.inc_by(count as u64);
+                let left = connection.backlog.bytes();
+                self.tell(key, || Happening::Written { bytes: count, left });
                 self.remove_if_ended(key);
             }
             Written::Overflow | Written::Failed => self.lose(key, "the TCP connection broke"),
@@ -222,5 +258,20 @@ impl Shard {
         {
             self.remove(key, "closed");
         }
+    }
+}
+
+/// What is told of a publication that a watched connection receives.
+fn received(
+    publication: &Publication,
+    bytes: usize,
+    sequence_id: u64,
+    connection: &Connection,
+) -> Happening {
+    Happening::Received {
+        bytes,
+        sequence_id: connection.replay.as_ref().map(|_| sequence_id),
+        detached: connection.phase == Phase::Detached,
+        journey: publication.journey().cloned(),
     }
 }

@@ -13,6 +13,7 @@ use crate::connection::{Connection, Phase};
 use crate::frame;
 use crate::id::{ConnectionId, HubId};
 use crate::inbox::Opening;
+use crate::live_trace::Happening;
 use crate::membership::Key;
 use crate::publication::Variant;
 use crate::reader::Reader;
@@ -70,6 +71,7 @@ impl Shard {
             unanswered_pings: 0,
             deaf: false,
             paused: false,
+            watched: self.watchers.watch(hub, id, user.as_deref()),
             generation,
             keep_alive_secs,
             end: None,
@@ -94,6 +96,7 @@ impl Shard {
         let keep_alive = Duration::from_secs(keep_alive_secs.into());
         self.set_alarm(key, keep_alive, Purpose::KeepAlive);
 
+        self.tell(key, || Happening::Opened);
         let connection = &mut self.connections[key as usize];
         connection.session.step(self.now, Input::Opened, &mut self.effects);
         self.apply_effects(key);
@@ -117,7 +120,10 @@ impl Shard {
         let connection = &mut self.connections[key as usize];
         connection.transport = Some(transport);
         match connection.phase {
-            Phase::Reserved => connection.phase = Phase::Open,
+            Phase::Reserved => {
+                connection.phase = Phase::Open;
+                self.tell(key, || Happening::Connected);
+            }
             Phase::Detached => self.reattach(key),
             Phase::Open | Phase::Closing | Phase::Ending => {}
         }
@@ -181,6 +187,8 @@ impl Shard {
         let keep_alive = Duration::from_secs(connection.keep_alive_secs.into());
         let held = std::mem::take(&mut connection.backlog);
         connection.session.step(self.now, Input::Recovered, &mut self.effects);
+        self.tell(key, || Happening::Recovered);
+        let connection = &mut self.connections[key as usize];
         let now = self.now;
         let again: Vec<Bytes> =
             connection.replay.iter().flat_map(|replay| replay.unacknowledged(now)).collect();
@@ -192,6 +200,7 @@ impl Shard {
     /// Ends a connection whose socket is gone, unless it is reliable and may come back.
     pub(super) fn lose(&mut self, key: Key, why: &str) {
         if self.connections.contains(key as usize) {
+            self.tell(key, || Happening::Lost(why.into()));
             self.detach(key);
             if self.connections[key as usize].phase != Phase::Detached {
                 self.remove(key, why);
@@ -225,6 +234,7 @@ impl Shard {
                 self.send(key, frame);
             }
         }
+        self.tell(key, || Happening::Closing(close.clone()));
         self.connections[key as usize].end = Some(close.clone());
         self.send_close(key, close, Phase::Closing);
     }
@@ -242,6 +252,7 @@ impl Shard {
         connection.backlog.push(frame::encode_close(1008, REASON), 1);
         connection.phase = Phase::Closing;
         connection.end = Some(Close::new(1008, REASON));
+        self.tell(key, || Happening::Closing(Close::new(1008, REASON)));
         self.metrics.slow_closes.inc();
         self.memberships.remove_connection(key);
         self.set_alarm(key, SLOW_PATIENCE, Purpose::GiveUp);
@@ -292,6 +303,9 @@ impl Shard {
         self.memberships.remove_connection(key);
         self.ids.remove(&connection.id);
         let end = connection.end.take().unwrap_or_else(|| Close::new(LOST, why));
+        if connection.watched {
+            self.watchers.tell(self.now, &connection, &Happening::Ended(end.clone()));
+        }
         let mut effects = Vec::new();
         connection.session.step(self.now, Input::Ended(&end), &mut effects);
         for effect in effects {

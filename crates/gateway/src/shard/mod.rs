@@ -10,11 +10,13 @@
 //! - `fanout`: publications to members, and the flush
 //! - `lifecycle`: opening, closing, keep-alive, removal
 //! - `traced`: what is recorded of publications, once a turn
+//! - `watched`: what is told of connections under live trace, as it happens
 
 mod fanout;
 mod lifecycle;
 mod traced;
 mod traffic;
+mod watched;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -33,6 +35,7 @@ use crate::connection::Connection;
 use crate::gateway::{Links, Settings};
 use crate::id::{ConnectionId, HubId};
 use crate::inbox::{Command, GroupChange, Listed, Page};
+use crate::live_trace::{Happening, Watchers};
 use crate::membership::{Key, Memberships};
 use crate::metrics::ShardMetrics;
 use crate::session::{Close, Effect};
@@ -84,6 +87,7 @@ pub(crate) struct Shard {
     catching_up: bool,
     scratch: Vec<u8>,
     effects: Vec<Effect>,
+    watchers: Watchers,
     metrics: ShardMetrics,
     draining: Option<Close>,
     stopped: bool,
@@ -116,6 +120,7 @@ impl Shard {
             catching_up: false,
             scratch: vec![0; SCRATCH_BYTES],
             effects: Vec::new(),
+            watchers: Watchers::default(),
             metrics: links.metrics.shard(number),
             draining: None,
             stopped: false,
@@ -256,6 +261,8 @@ impl Shard {
             Command::Count { hub, audience, reply } => {
                 let _ = reply.send(self.live_keys(hub, &audience).len());
             }
+            Command::Watch(watcher) => self.watch(|watchers| watchers.add(watcher)),
+            Command::Unwatch(number) => self.watch(|watchers| watchers.remove(number)),
             Command::Drain(close) => self.drain(close),
             Command::Stop => self.stopped = true,
         }
@@ -327,15 +334,22 @@ impl Shard {
             return self.close(key, &Close::new(1008, reason));
         }
         self.memberships.add(key, hub, Roll::Group(group));
+        self.tell(key, || Happening::Joined(group.into()));
+    }
+
+    fn leave(&mut self, key: Key, hub: HubId, group: &str) {
+        self.memberships.remove(key, hub, Roll::Group(group));
+        self.tell(key, || Happening::Left(group.into()));
     }
 
     fn regroup(&mut self, key: Key, hub: HubId, change: &GroupChange) {
         match change {
             GroupChange::Join(group) => self.join(key, hub, group),
-            GroupChange::Leave(group) => {
-                self.memberships.remove(key, hub, Roll::Group(group));
+            GroupChange::Leave(group) => self.leave(key, hub, group),
+            GroupChange::LeaveAll => {
+                self.tell_left_groups(key);
+                self.memberships.remove_from_groups(key);
             }
-            GroupChange::LeaveAll => self.memberships.remove_from_groups(key),
         }
     }
 }

@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Ready, Shard};
-use crate::audience::{Roll, Target};
+use crate::audience::Target;
 use crate::connection::Phase;
 use crate::frame::{self, OpCode, Violation};
 use crate::inbox::Delivery;
+use crate::live_trace::Happening;
 use crate::membership::Key;
 use crate::reader::Event;
 use crate::session::{Close, Effect, Input};
@@ -85,16 +86,21 @@ impl Shard {
     }
 
     fn hear(&mut self, key: Key, count: usize) -> Heard {
-        let Self { connections, scratch, effects, settings, now, .. } = self;
+        let Self { connections, scratch, effects, settings, now, watchers, .. } = self;
         let Some(connection) = connections.get_mut(key as usize) else { return Heard::Messages };
         connection.unanswered_pings = 0;
         if connection.deaf {
             return Heard::Messages;
         }
+        // Told afterwards, since the reader borrows the connection.
+        let (watched, mut reads) = (connection.watched, Vec::new());
         let (reader, session) = (&mut connection.reader, &mut connection.session);
         let mut open = connection.phase == Phase::Open;
         let mut peer_closed = None;
         let mut sink = |event: Event<'_>| {
+            if watched {
+                reads.push(read(&event));
+            }
             match event {
                 Event::Text(text) if open => session.step(*now, Input::Text(text), effects),
                 Event::Binary(bytes) if open => session.step(*now, Input::Binary(bytes), effects),
@@ -114,7 +120,9 @@ impl Shard {
         };
         let max = settings.max_message_bytes;
         let input = &mut scratch[..count];
-        match catch_unwind(AssertUnwindSafe(|| reader.feed(input, max, &mut sink))) {
+        let heard = catch_unwind(AssertUnwindSafe(|| reader.feed(input, max, &mut sink)));
+        reads.iter().for_each(|it| watchers.tell(*now, connection, it));
+        match heard {
             Ok(Ok(())) => peer_closed.map_or(Heard::Messages, Heard::PeerClosed),
             Ok(Err(violation)) => Heard::Broken(violation),
             Err(_) => Heard::Panicked,
@@ -130,12 +138,15 @@ impl Shard {
                 break;
             }
             let hub = connection.hub;
+            if connection.watched
+                && let Some(happening) = Happening::of(&effect)
+            {
+                self.watchers.tell(self.now, connection, &happening);
+            }
             match effect {
                 Effect::Send(frame) => self.send(key, frame),
                 Effect::Join(group) => self.join(key, hub, &group),
-                Effect::Leave(group) => {
-                    self.memberships.remove(key, hub, Roll::Group(&group));
-                }
+                Effect::Leave(group) => self.leave(key, hub, &group),
                 Effect::Publish { audience, publication, echo } => {
                     let target = Target::all(hub, audience);
                     let delivery = Delivery { target, publication };
@@ -158,4 +169,17 @@ impl Shard {
         }
         self.effects = effects;
     }
+}
+
+/// What is told of what a client has sent.
+fn read(event: &Event<'_>) -> Happening {
+    let (kind, bytes) = match event {
+        Event::Text(text) => (OpCode::Text, text.len()),
+        Event::Binary(bytes) => (OpCode::Binary, bytes.len()),
+        Event::Ping(payload) => (OpCode::Ping, payload.len()),
+        // What it carries means nothing, so the reader does not keep it.
+        Event::Pong => (OpCode::Pong, 0),
+        Event::Close(close) => (OpCode::Close, close.map_or(0, |(_, reason)| 2 + reason.len())),
+    };
+    Happening::Read { kind, bytes }
 }

@@ -14,9 +14,9 @@ use tokio::runtime::Runtime;
 
 use crate::frame::{self, OpCode};
 use crate::{
-    Audience, Close, ConnectionId, Effect, Gateway, GroupChange, HubId, Input, Listed, Numbering,
-    Opening, Page, Publication, QueueLimits, Reservation, Session, Settings, Socket, Target,
-    Variant,
+    Audience, Close, ConnectionId, Effect, Gateway, GroupChange, HubId, Input, Listed, LiveTrace,
+    Numbering, Opening, Page, Publication, QueueLimits, Reservation, Session, Settings, Socket,
+    Target, Variant, Watched,
 };
 
 pub(super) const MAX_MESSAGE: usize = 300_000;
@@ -84,7 +84,7 @@ impl Host {
         };
         let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
         let gateway = Gateway::start(settings, &shared, &mut registry).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         Self { hub: gateway.hub("hub"), gateway, clock, registry, runtime }
     }
 
@@ -162,6 +162,17 @@ impl Host {
     pub(super) fn list(&self, after: Option<ConnectionId>, limit: usize) -> Vec<Listed> {
         let page = Page { after, limit };
         self.runtime.block_on(self.gateway.list(self.hub, Audience::Group("g".into()), page))
+    }
+
+    pub(super) fn live_trace(&self, watched: Watched) -> Option<LiveTrace> {
+        self.gateway.live_trace(self.hub, &watched)
+    }
+
+    /// What happened next, as name and detail.
+    pub(super) fn observe(&self, trace: &mut LiveTrace) -> (ConnectionId, String) {
+        let next = async { tokio::time::timeout(PATIENCE, trace.next()).await };
+        let seen = self.runtime.block_on(next).expect("something happens").expect("it runs");
+        (seen.connection, format!("{}: {}", seen.happening.name(), seen.happening))
     }
 
     /// Moves the clock and makes every shard look at it.

@@ -1,6 +1,7 @@
 //! The engine over real loopback sockets, with a tiny protocol of words in place of a service's.
 
 mod clients;
+mod live_trace;
 
 use std::sync::Arc;
 use std::time::Duration;
