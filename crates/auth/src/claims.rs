@@ -63,6 +63,10 @@ impl RawClaims {
         texts.ok_or(Refusal::Malformed(Malformed::Field { name, expected }))
     }
 
+    pub(crate) fn into_map(self) -> Map<String, Value> {
+        self.0
+    }
+
     pub(crate) fn into_claims(self, expires_at: Timestamp) -> Result<Claims, Refusal> {
         let user_id = match self.0.get("sub") {
             None | Some(Value::Null) => None,

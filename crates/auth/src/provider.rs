@@ -178,7 +178,7 @@ impl Provider {
 }
 
 /// The payload of a token that one of `keys` signed.
-fn signed_payload(token: &str, keys: &ProviderKeys) -> Result<Vec<u8>, ProviderRefusal> {
+pub(crate) fn signed_payload(token: &str, keys: &ProviderKeys) -> Result<Vec<u8>, ProviderRefusal> {
     let parts: Vec<&str> = token.split('.').collect();
     let [header, payload, signature] = parts[..] else {
         return Err(Refusal::Malformed(Malformed::Parts(parts.len())).into());
@@ -261,54 +261,20 @@ impl fmt::Display for ProviderRefusal {
 mod tests {
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::rsa::KeySize;
-    use aws_lc_rs::signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
-    };
+    use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
     use serde_json::json;
 
     use super::*;
+    use crate::signer::{Signer, encode};
 
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
     const ISSUER: &str = "https://login.example.com/tenant";
-
-    fn encode(bytes: impl AsRef<[u8]>) -> String {
-        URL_SAFE_NO_PAD.encode(bytes)
-    }
 
     fn provider() -> Provider {
         Provider {
             issuer: ISSUER.to_owned(),
             audiences: vec!["api://tidings".to_owned()],
             role: Some("Operator".to_owned()),
-        }
-    }
-
-    struct Signer(EcdsaKeyPair);
-
-    impl Signer {
-        fn new() -> Self {
-            let random = SystemRandom::new();
-            let pkcs8 =
-                EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
-            let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref());
-            Self(pair.unwrap())
-        }
-
-        fn keys(&self, kid: &str) -> ProviderKeys {
-            let (x, y) = self.0.public_key().as_ref()[1..].split_at(32);
-            let jwk =
-                json!({"kty": "EC", "crv": "P-256", "kid": kid, "x": encode(x), "y": encode(y)});
-            let unknown = json!({"kty": "NEW", "kid": "later"});
-            let encryption =
-                json!({"kty": "RSA", "use": "enc", "n": "AQAB", "e": "AQAB", "kid": kid});
-            let set = json!({ "keys": [unknown, encryption, jwk] });
-            ProviderKeys::parse(set.to_string().as_bytes()).unwrap()
-        }
-
-        fn token(&self, header: &Value, claims: &Value) -> String {
-            let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
-            let signature = self.0.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
-            format!("{message}.{}", encode(signature))
         }
     }
 
