@@ -79,6 +79,7 @@ const post = (body) => ({ method: "POST", headers: JSON_HEADERS, body: JSON.stri
 
 /** The console's own calls. */
 export const console_ = {
+  ways: async () => answer(await call("/console/api/sign-in")),
   signIn: (code) => call("/console/api/sign-in", post({ code })),
   signOut: () => call("/console/api/sign-out", post({})),
   session: async () => (session = await answer(await call("/console/api/session"))),

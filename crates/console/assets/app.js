@@ -37,6 +37,12 @@ let scope;
 
 async function start() {
   theme(kept.get("theme", "system"));
+  // What the server says to somebody who comes back from an identity provider and is not let in.
+  const refusal = document.querySelector('meta[name="refusal"]')?.content;
+  if (refusal) {
+    history.replaceState(null, "", "/console#/");
+    return door(new Error(refusal));
+  }
   const code = /^#code=([\w-]+)$/.exec(location.hash)?.[1];
   if (code) {
     // It works once, so it need not stay in the address bar and the history.
@@ -62,16 +68,20 @@ async function start() {
 }
 
 /** What is shown to who is not signed in. */
-function door(error) {
+async function door(error) {
   scope?.close();
   pulse.stop();
   $("shell").hidden = true;
   document.querySelectorAll("dialog").forEach((it) => it.remove());
   document.title = "Sign in · Tidings";
+  // Without an answer there is nobody to sign in with either; links are told of all the same.
+  const { provider } = await console_.ways().catch(() => ({}));
   $("door").hidden = false;
   fill($("door"), h(".stack",
     h("h1", "Sign in to the console"),
     error && problem(error),
+    provider && h("a.button.primary", { href: provider.start }, `Sign in with ${provider.name}`),
+    provider && h("p.or.small.faint", "or with a link"),
     h("p.soft", "Open the link that the server prints when it starts in development, or let it make a new one. Each link works once, for ten minutes."),
     snippet("tidings console"),
     h("p.small.faint", "In production, name the configuration: ", h("code", "tidings console --config tidings.toml")),

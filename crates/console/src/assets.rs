@@ -99,6 +99,35 @@ impl Asset {
     }
 }
 
+/// The page for somebody who is not let in: it shows `refusal` beside the ways to sign in.
+pub(crate) fn page_of_refusal(refusal: &str, host: &str) -> Response<Body> {
+    let page = find(PAGE).expect("the page is among the files");
+    let mut response = page.answer(&HeaderMap::new(), host);
+    let html = std::str::from_utf8(page.content).expect("the page is text");
+    // Text for the page's script, which shows it as text.
+    let note = format!("<meta name=\"refusal\" content=\"{}\">\n</head>", escaped(refusal));
+    *response.body_mut() = Body::from(html.replacen("</head>", &note, 1));
+    response.headers_mut().remove(ETAG);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A text within an attribute of HTML.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for it in text.chars() {
+        match it {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
 /// What the page may do: run its own scripts, show its own styles, and speak with this server. Text
 /// becomes markup nowhere, which trusted types hold.
 fn policy(host: &str) -> HeaderValue {
@@ -187,6 +216,21 @@ mod tests {
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
         asked.insert(IF_NONE_MATCH, HeaderValue::from_static("\"other\""));
         assert_eq!(asset.answer(&asked, "").status(), StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_text_and_is_not_kept() {
+        let strange = "\"><script src='x'>&amp;</head>";
+        let response = page_of_refusal(strange, "localhost:8443");
+        assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+        assert!(!response.headers().contains_key(ETAG));
+        assert!(response.headers().contains_key(CONTENT_SECURITY_POLICY));
+        let html = edge::body::read(response.into_body(), 100_000).await.unwrap();
+        let html = std::str::from_utf8(&html).unwrap();
+        let expected =
+            "content=\"&quot;&gt;&lt;script src=&#39;x&#39;&gt;&amp;amp;&lt;/head&gt;\">";
+        assert!(html.contains(expected), "{html}");
+        assert_eq!(html.matches("<script").count(), 1, "the page's own alone");
     }
 
     #[test]

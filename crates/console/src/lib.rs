@@ -6,6 +6,7 @@
 //! keys that only the store can replace, comes through the port [`Installation`].
 //!
 //! - [`sign_in`]: one-time codes and sessions, pure
+//! - [`oidc`]: sign-in with an identity provider
 //! - [`installation`]: the port
 //! - `cookie`, `origin`: what a browser sends along, and whether a page of ours has sent it
 //! - `assets`: the files, embedded in the program
@@ -14,6 +15,7 @@
 mod assets;
 mod cookie;
 pub mod installation;
+pub mod oidc;
 mod origin;
 mod rest;
 pub mod sign_in;
@@ -22,4 +24,5 @@ pub mod sign_in;
 mod tests;
 
 pub use installation::{Description, Installation, Key, Pending, Resource};
+pub use oidc::Oidc;
 pub use rest::Console;

@@ -12,14 +12,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use edge::{Envelope, Rejection, Scheme};
-use kernel::{Clock, Error, ErrorKind, Result, Secret};
+use kernel::{Clock, Error, ErrorKind, Result, Secret, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::installation::Installation;
-use crate::sign_in::{CODE_LIFETIME, SignIn};
+use crate::oidc::{self, Oidc};
+use crate::sign_in::{CODE_LIFETIME, SESSION_LIFETIME, SignIn};
 use crate::{assets, cookie, origin};
 
 /// The largest body of a call of the console's own.
@@ -38,23 +39,31 @@ struct Inner {
     /// Where people open it, without a path.
     address: String,
     sign_in: Mutex<SignIn>,
+    oidc: Option<Arc<Oidc>>,
     clock: Arc<dyn Clock>,
 }
 
 impl Console {
-    /// The console of an installation that people reach at `address` (scheme, host and port).
-    pub fn new(installation: impl Installation, address: &str, clock: Arc<dyn Clock>) -> Self {
+    /// The console of an installation that people reach at `address` (scheme, host and port), and sign in
+    /// to with links, and with an identity provider if there is one.
+    pub fn new(
+        installation: impl Installation,
+        address: &str,
+        oidc: Option<Oidc>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self(Arc::new(Inner {
             installation: Box::new(installation),
             address: address.trim_end_matches('/').to_owned(),
             sign_in: Mutex::default(),
+            oidc: oidc.map(Arc::new),
             clock,
         }))
     }
 
     /// A new link. It signs in whoever opens it first, within ten minutes.
     pub fn link(&self) -> Secret {
-        let code = self.sign_in().issue(self.0.clock.now());
+        let code = self.sign_in().issue(self.now());
         // Behind '#', so that no server and no log of a proxy sees it.
         Secret::new(format!("{}/console#code={}", self.0.address, code.expose()))
     }
@@ -72,18 +81,37 @@ impl Console {
             .nest_service(OPERATOR, operator)
             .nest_service(BY_HOST, by_host)
             .layer(from_fn_with_state(self.clone(), admit));
-        Router::new()
+        let outside = Router::new()
             .route("/console", get(page))
             .route("/console/", get(page))
             .route("/console/{*name}", get(file))
-            .route("/console/api/sign-in", post(sign_in))
+            .route("/console/api/sign-in", get(ways).post(sign_in))
             .merge(inside)
-            .with_state(self.clone())
+            .with_state(self.clone());
+        match &self.0.oidc {
+            Some(oidc) => outside.merge(oidc::rest::router(self.clone(), Arc::clone(oidc))),
+            None => outside,
+        }
     }
 
     /// The route of the admin listener that makes links.
     pub fn admin_router(&self) -> Router {
         Router::new().route("/console/links", post(make_link)).with_state(self.clone())
+    }
+
+    /// Where people open it, without a path.
+    pub(crate) fn address(&self) -> &str {
+        &self.0.address
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// A session for a caller who has proven that they may, and the cookie with which they keep it.
+    pub(crate) fn open_session(&self, caller: &Caller) -> HeaderValue {
+        let session = self.sign_in().open(self.now());
+        caller.keep(&session)
     }
 
     fn sign_in(&self) -> MutexGuard<'_, SignIn> {
@@ -109,18 +137,23 @@ impl IntoResponse for Failure {
 type Answer<T = Response> = std::result::Result<T, Failure>;
 
 /// How a request reached us, as far as cookies and origins depend on it.
-struct Caller {
-    cookie: String,
+pub(crate) struct Caller {
+    /// The name of their cookies.
+    pub(crate) cookie: String,
     session: Option<String>,
-    scheme: Scheme,
+    pub(crate) scheme: Scheme,
 }
 
 impl Caller {
-    fn of(parts: &Parts) -> Self {
+    pub(crate) fn of(parts: &Parts) -> Self {
         let cookie = cookie::name(origin::host(parts));
-        let session = cookie::session(&parts.headers, &cookie).map(str::to_owned);
+        let session = cookie::SESSION.find(&parts.headers, &cookie).map(str::to_owned);
         let scheme = parts.extensions.get::<Scheme>().copied().unwrap_or(Scheme::Http);
         Self { cookie, session, scheme }
+    }
+
+    fn keep(&self, session: &Secret) -> HeaderValue {
+        cookie::SESSION.keep(&self.cookie, session, SESSION_LIFETIME, self.scheme)
     }
 }
 
@@ -174,7 +207,7 @@ async fn admit(State(console): State<Console>, request: Request<Body>, next: Nex
 fn admitted(console: &Console, parts: &Parts) -> Result<()> {
     origin::check(parts)?;
     let session = Caller::of(parts).session;
-    let now = console.0.clock.now();
+    let now = console.now();
     match session.is_some_and(|session| console.sign_in().admits(&session, now)) {
         true => Ok(()),
         false => Err(signed_out("You are not signed in, or your session has ended.")),
@@ -223,20 +256,29 @@ struct Code {
     code: String,
 }
 
+/// `GET /console/api/sign-in`: what there is beside links
+async fn ways(State(console): State<Console>) -> Json<Value> {
+    let provider = console.0.oidc.as_ref().map(|oidc| {
+        // The whole address: the provider sends the browser there, and cookies stay with a host.
+        json!({ "name": oidc.name(), "start": format!("{}{}", console.address(), oidc::rest::START) })
+    });
+    Json(json!({ "provider": provider }))
+}
+
 /// `POST /console/api/sign-in`
 async fn sign_in(State(console): State<Console>, caller: Caller, request: Request<Body>) -> Answer {
     let (parts, body) = request.into_parts();
     origin::check(&parts)?;
     let Code { code } = read(body).await?;
-    let session = console.sign_in().exchange(&code, console.0.clock.now());
+    let session = console.sign_in().exchange(&code, console.now());
     let session = session.ok_or_else(|| {
         let minutes = CODE_LIFETIME.as_secs() / 60;
         signed_out(&format!(
             "The sign-in link does not work any more: each works once, and for {minutes} minutes."
         ))
     })?;
-    let keep = cookie::keep(&caller.cookie, &session, caller.scheme);
-    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, keep)]).into_response())
+    tracing::info!("somebody has signed in to the console with a link");
+    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, caller.keep(&session))]).into_response())
 }
 
 /// `POST /console/api/sign-out`
@@ -244,7 +286,7 @@ async fn sign_out(State(console): State<Console>, caller: Caller) -> Response {
     if let Some(session) = &caller.session {
         console.sign_in().end(session);
     }
-    let forget = cookie::forget(&caller.cookie, caller.scheme);
+    let forget = cookie::SESSION.forget(&caller.cookie, caller.scheme);
     (StatusCode::NO_CONTENT, [(SET_COOKIE, forget)]).into_response()
 }
 

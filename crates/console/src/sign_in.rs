@@ -1,4 +1,5 @@
-//! Who may use the console: one-time codes that become sessions. Pure; time is an argument.
+//! Who may use the console: one-time codes that become sessions, and sessions of who has proven
+//! elsewhere who they are. Pure; time is an argument.
 //!
 //! A code is made for a person who has proven elsewhere that they operate this server (they read its
 //! screen, or reach its admin listener). It works once, and for minutes. Codes and sessions are kept as
@@ -38,7 +39,12 @@ impl SignIn {
     /// Makes a session of a code; `None` when the code is unknown, used, or too old.
     pub fn exchange(&mut self, code: &str, now: Timestamp) -> Option<Secret> {
         let ends = self.codes.0.remove(&fingerprint(code))?;
-        (now < ends).then(|| self.sessions.add(now, SESSION_LIFETIME, MAX_SESSIONS))
+        (now < ends).then(|| self.open(now))
+    }
+
+    /// A session for somebody who needs no code.
+    pub fn open(&mut self, now: Timestamp) -> Secret {
+        self.sessions.add(now, SESSION_LIFETIME, MAX_SESSIONS)
     }
 
     /// Whether a session is in force.

@@ -20,7 +20,7 @@ use crate::{Console, Description, Installation, Key, Pending, Resource};
 const HOME: &str = "localhost:8443";
 
 #[derive(Default)]
-struct Fake(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Fake(Arc<Mutex<Vec<String>>>);
 
 impl Installation for Fake {
     fn describe(&self) -> Pending<'_, Description> {
@@ -76,7 +76,7 @@ impl Server {
         let fake = Fake::default();
         let replaced = Arc::clone(&fake.0);
         let at = format!("https://{HOME}/");
-        let console = Console::new(fake, &at, Arc::clone(&clock) as Arc<dyn Clock>);
+        let console = Console::new(fake, &at, None, Arc::clone(&clock) as Arc<dyn Clock>);
         let public = Router::new().route("/api/{*path}", post(seen_by_parameter));
         let router = console.router(Router::new().route("/seen", get(seen)), public);
         Self { console, router, clock, replaced }
@@ -249,4 +249,13 @@ async fn files_need_no_session_and_unknown_ones_are_told() {
         let answer = server.ask("GET", path, None, Value::Null).await;
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
     }
+}
+
+#[tokio::test]
+async fn without_an_identity_provider_there_are_links_alone() {
+    let server = Server::new();
+    let ways = server.ask("GET", "/console/api/sign-in", None, Value::Null).await;
+    assert_eq!(json_of(ways).await, json!({ "provider": null }));
+    let start = server.ask("GET", "/console/oidc/start", None, Value::Null).await;
+    assert_eq!(start.status(), StatusCode::NOT_FOUND);
 }

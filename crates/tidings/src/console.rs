@@ -1,4 +1,7 @@
-//! The console over the resources of this program: what its session is told, and how it replaces keys.
+//! The console over the resources of this program: what its session is told, how it replaces keys, and
+//! who signs in.
+
+mod oidc;
 
 use std::sync::Arc;
 
@@ -34,7 +37,9 @@ pub async fn console(
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Console> {
     let own = listening.https_url().unwrap_or_else(|| listening.http_url());
-    let public = config.resources.iter().find_map(|it| it.public_endpoints.first().cloned());
+    let public = config.console.public_endpoint.clone();
+    let public = public
+        .or_else(|| config.resources.iter().find_map(|it| it.public_endpoints.first().cloned()));
     let installation = Operated {
         store: Arc::clone(store),
         development: config.mode == Mode::Dev,
@@ -46,7 +51,9 @@ pub async fn console(
     };
     // What cannot be described should be known before anybody signs in.
     installation.description().await?;
-    Ok(Console::new(installation, &public.unwrap_or(own), clock))
+    let oidc = config.console.oidc.as_ref();
+    let oidc = oidc.map(|it| oidc::oidc(it, services.outbound.clone(), Arc::clone(&clock)));
+    Ok(Console::new(installation, &public.unwrap_or(own), oidc, clock))
 }
 
 /// The resources, and the store that has their keys.

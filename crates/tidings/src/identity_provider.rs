@@ -10,31 +10,26 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use auth::{Identity, Provider, ProviderKeys, ProviderRefusal};
-use bytes::Bytes;
 use edge::Tasks;
-use edge::outbound::{Limits, Outbound};
+use edge::outbound::Outbound;
 use eventgrid::topic::Topic;
-use hyper::Request;
 use kernel::{Clock, Error, ErrorKind, Result, Timestamp};
-use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::config;
+use crate::issuer::Issuer;
 
 /// How often keys are fetched when nothing else happens. Providers publish a key days before they use
 /// it.
 const REFRESH: Duration = Duration::from_mins(10);
 /// How long after a fetch, or an attempt of one, the next may follow.
 const PAUSE: Duration = Duration::from_secs(5);
-/// What a provider's answer may take.
-const LIMITS: Limits =
-    Limits { timeout: Duration::from_secs(10), header_bytes: 16 * 1024, body_bytes: 256 * 1024 };
 
 /// Checks tokens of one provider.
 pub struct IdentityProvider {
     provider: Provider,
     keys_url: Option<String>,
-    outbound: Outbound,
+    issuer: Issuer,
     clock: Arc<dyn Clock>,
     held: ArcSwapOption<Held>,
     wanted: Notify,
@@ -67,7 +62,7 @@ impl IdentityProvider {
                 role: config.role.clone(),
             },
             keys_url: config.keys_url.clone(),
-            outbound,
+            issuer: Issuer::new(&config.issuer, outbound),
             clock,
             held: ArcSwapOption::empty(),
             wanted: Notify::new(),
@@ -127,36 +122,9 @@ impl IdentityProvider {
     }
 
     async fn fetch(&self) -> std::result::Result<ProviderKeys, String> {
-        let url = match &self.keys_url {
-            Some(url) => url.clone(),
-            None => self.discover().await?,
-        };
-        let keys = self.get(&url).await?;
-        ProviderKeys::parse(&keys).map_err(|problem| format!("{url}: {problem}"))
-    }
-
-    /// Where the provider's keys are, from its metadata (OpenID Connect Discovery, section 4).
-    async fn discover(&self) -> std::result::Result<String, String> {
-        let issuer = &self.provider.issuer;
-        let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-        let metadata = self.get(&url).await?;
-        let metadata: Value =
-            serde_json::from_slice(&metadata).map_err(|error| format!("{url}: {error}"))?;
-        let text = |name: &str| metadata.get(name).and_then(Value::as_str);
-        if text("issuer") != Some(issuer) {
-            let said = text("issuer").unwrap_or_default();
-            return Err(format!("{url} is of the issuer '{said}', not of '{issuer}'"));
-        }
-        text("jwks_uri").map(str::to_owned).ok_or_else(|| format!("{url} has no jwks_uri"))
-    }
-
-    async fn get(&self, url: &str) -> std::result::Result<Bytes, String> {
-        let request = Request::get(url).body(Bytes::new()).map_err(|error| error.to_string())?;
-        let answer = self.outbound.send(request, LIMITS).await;
-        let answer = answer.map_err(|error| format!("{url}: {error}"))?;
-        match answer.status().as_u16() {
-            200 => Ok(answer.into_body()),
-            status => Err(format!("{url} answered {status}")),
+        match &self.keys_url {
+            Some(url) => self.issuer.keys(url).await,
+            None => self.issuer.keys(&self.issuer.metadata().await?.keys_url).await,
         }
     }
 }

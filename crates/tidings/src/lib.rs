@@ -11,6 +11,7 @@
 //! - [`notification_hubs`]: Notification Hubs, over the store and the deliveries; fake push services
 //! - [`paths`]: which paths belong to a service
 //! - [`identity_provider`]: whose bearer tokens are taken in production
+//! - [`issuer`]: what such a provider is asked over HTTP
 //! - [`phones`]: hubs, pushes and calls of the Communication Services
 //! - [`playbook`]: the facts that `tidings doctor` judges by
 //! - [`journeys`]: what became of each notification: recorded, kept, exported
@@ -30,6 +31,7 @@ pub mod config;
 pub mod console;
 pub mod event_grid;
 pub mod identity_provider;
+pub mod issuer;
 pub mod journeys;
 pub mod key_store;
 pub mod keys;

@@ -58,6 +58,8 @@ pub struct Services {
     pub monitor: monitor::Wired,
     /// Who may make management calls.
     pub authority: Authority,
+    /// The client for calls to other machines.
+    pub outbound: Outbound,
 }
 
 /// Starts the connection engine.
@@ -119,7 +121,7 @@ pub async fn services(
     let connections = communication::Connections::new(backplane, monitor.answers());
     let parts = phones::Parts {
         store: Arc::clone(keys),
-        outbound,
+        outbound: outbound.clone(),
         deliveries: event_grid.deliveries.clone(),
         clock: Arc::clone(&clock),
         tasks: tasks.clone(),
@@ -160,6 +162,7 @@ pub async fn services(
         phones,
         monitor,
         authority,
+        outbound,
     })
 }
 

@@ -40,6 +40,8 @@ impl<'a> Builder<'a> {
         let tls = self.tls(settings);
         let server = self.server(settings, tls.is_some());
         self.gateway_bounds(settings);
+        let keep_alive = seconds(settings, "gateway.keep_alive_seconds");
+        let webs = self.resources(&resources, keep_alive);
         Config {
             mode: self.mode,
             server,
@@ -55,7 +57,8 @@ impl<'a> Builder<'a> {
                     .unwrap_or(u32::MAX),
             },
             log: log(settings),
-            resources: self.resources(&resources, seconds(settings, "gateway.keep_alive_seconds")),
+            console: self.console(settings, &webs),
+            resources: webs,
             event_grid: self.event_grid(settings, &others, &resources),
             notification_hubs: self.notification_hubs(settings, &others),
             identity_provider: self.identity_provider(settings),

@@ -1,5 +1,7 @@
 //! `[identity_provider]`: whose bearer tokens are taken.
 
+use auth::is_safe_url;
+
 use super::build::Builder;
 use super::layers::Settings;
 use super::model::IdentityProvider;
@@ -26,7 +28,7 @@ impl Builder<'_> {
         let keys_url = settings.text(KEYS_URL);
         for (path, url) in [(ISSUER, Some(issuer)), (KEYS_URL, keys_url)] {
             if let Some(url) = url
-                && !is_safe(url)
+                && !is_safe_url(url)
             {
                 let message = format!("{path} is \"{url}\", which does not begin with https://");
                 let help =
@@ -48,12 +50,4 @@ impl Builder<'_> {
             keys_url: keys_url.map(str::to_owned),
         })
     }
-}
-
-/// Over TLS, or within this machine.
-fn is_safe(url: &str) -> bool {
-    let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-    let ends = |rest: &str| rest.is_empty() || rest.starts_with([':', '/']);
-    url.starts_with("https://")
-        || local.iter().any(|start| url.strip_prefix(start).is_some_and(ends))
 }

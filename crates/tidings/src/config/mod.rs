@@ -9,7 +9,7 @@
 //! - `file.rs`, `layers.rs`: the layers, with the place of every value
 //! - `dev_hubs.rs`: what the flags of `tidings dev` say about hubs, as tables of a file
 //! - `dev_topics.rs`: the same for the topic of development and its event subscriptions
-//! - `build.rs`, `database.rs`, `resource.rs`, `hub.rs`, `event_grid.rs`, `secrets.rs`,
+//! - `build.rs`, `database.rs`, `resource.rs`, `hub.rs`, `event_grid.rs`, `console.rs`, `secrets.rs`,
 //!   `certificate.rs`: checks that need more than one key
 //! - `model.rs`: the result; `problem.rs`: what is wrong, where, and the cure
 //! - `document.rs`: the table as text for people
@@ -19,6 +19,7 @@
 
 mod build;
 mod certificate;
+mod console;
 mod database;
 mod dev_hubs;
 mod dev_topics;
@@ -43,6 +44,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+pub use console::{Console, Oidc};
 pub use document::{explain, print};
 pub use journeys::{Collector, Journeys};
 pub use layers::Flag;

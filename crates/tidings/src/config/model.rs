@@ -53,6 +53,8 @@ pub struct Config {
     pub monitor: Monitor,
     /// Whose bearer tokens are taken, in production.
     pub identity_provider: Option<IdentityProvider>,
+    /// Where people open the console, and who signs in.
+    pub console: super::Console,
     /// What is recorded of each notification, and who else is told.
     pub journeys: super::Journeys,
 }

@@ -6,6 +6,7 @@
 //! there and then picked up in `build.rs`, `resource.rs`, `hub.rs` or `event_grid.rs`; nothing else
 //! lists keys.
 
+mod console;
 mod event_grid;
 mod identity_provider;
 mod journeys;

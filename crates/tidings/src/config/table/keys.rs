@@ -4,7 +4,7 @@ use super::{
     EVENT_GRID, EVENT_HANDLER, EVENT_SUBSCRIPTION, HUB, Key, Kind, Literal, Modes,
     NOTIFICATION_HUB, NOTIFICATION_HUBS, Preset, RESOURCE, TOPIC,
 };
-use super::{event_grid, identity_provider, journeys, monitor, notification_hubs};
+use super::{console, event_grid, identity_provider, journeys, monitor, notification_hubs};
 
 /// The sections in the order in which they are printed, with a sentence each.
 pub(in super::super) const SECTIONS: &[(&str, &str)] = &[
@@ -25,6 +25,7 @@ pub(in super::super) const SECTIONS: &[(&str, &str)] = &[
         "identity_provider",
         "Whose bearer tokens publish, manage and query, beside the keys of this server.",
     ),
+    ("console", "The console: where people open it, and who signs in with an identity provider."),
     ("journeys", "What becomes of each message, event, push and call: what is recorded and kept."),
     ("telemetry", "OpenTelemetry: who gets journeys as spans."),
     ("log", "What is written to standard error."),
@@ -55,12 +56,17 @@ pub(in super::super) const REFUSED: &[(&str, &str)] = &[
     ("resource.secondary_key", LITERAL_KEY_CURE),
     ("data.master_key", LITERAL_KEY_CURE),
     ("resource.hub.event_handler.bearer_token", LITERAL_TOKEN_CURE),
+    ("console.client_secret", LITERAL_SECRET_CURE),
     ("eventgrid.topic.key1", LITERAL_KEY_CURE),
     ("eventgrid.topic.key2", LITERAL_KEY_CURE),
 ];
 
 const LITERAL_TOKEN_CURE: &str = "a token written here leaks with the file: put it in a file of \
     its own or in an environment variable, and name that with bearer_token_file or bearer_token_env";
+
+const LITERAL_SECRET_CURE: &str = "a secret written here leaks with the file: put it in a file of \
+    its own or in an environment variable, and name that with client_secret_file or \
+    client_secret_env";
 
 const LITERAL_KEY_CURE: &str = "a key written here leaks with the file: put it in a file of its \
     own or in an environment variable, and name that with the same key plus _file or _env; or \
@@ -71,12 +77,13 @@ const MIB: u64 = 1024 * 1024;
 
 /// Every key, in the order in which it is printed.
 pub(in super::super) const KEYS: &[Key] = &{
-    const PARTS: [&[Key]; 6] = [
+    const PARTS: [&[Key]; 7] = [
         GENERAL,
         event_grid::KEYS,
         notification_hubs::KEYS,
         monitor::KEYS,
         identity_provider::KEYS,
+        console::KEYS,
         journeys::KEYS,
     ];
     const COUNT: usize = {

@@ -152,6 +152,25 @@ const FILE_MISTAKES: &[(&str, &[&str])] = &[
         &["t.toml:2:8: error: identity_provider.role is given without identity_provider.issuer"],
     ),
     (
+        "[console]\nissuer = \"http://login.example.com\"\n",
+        &[
+            "t.toml:2:10: error: console.issuer is \"http://login.example.com\", which does not",
+            "t.toml:2:10: error: console.issuer is given without console.client_id\n    help: register",
+            "t.toml:2:10: error: console.issuer is given without console.operators, so nobody could",
+        ],
+    ),
+    (
+        "[console]\noperators = [\"ada@example.com\"]\noperator_claim = \"email\"\n",
+        &[
+            "t.toml:2:13: error: console.operators is given without console.issuer",
+            "t.toml:3:18: error: console.operator_claim is given without console.issuer",
+        ],
+    ),
+    (
+        "[console]\nclient_secret = \"hush\"\n",
+        &["t.toml:2:1: error: console.client_secret must not be in the file"],
+    ),
+    (
         "[log]\nlevel = info\nformat = \"yaml\"\n",
         &["t.toml:2:9: error: not valid TOML", "t.toml:3:10: error: log.format is \"yaml\""],
     ),
