@@ -17,7 +17,7 @@ use crate::journeys::{self, Matches};
 use crate::registry::{Snapshot, SubscriptionEntry, TopicEntry};
 use crate::service::{EventGrid, QUEUE};
 use crate::system::SystemEvent;
-use crate::watch::{Sighting, Traffic};
+use crate::watch::{Judged, Sighting, Traffic};
 use wire::ResourceId;
 
 /// When a refused publisher may try again.
@@ -152,14 +152,17 @@ impl EventGrid {
         let (now, snapshot) = (self.now(), self.snapshot());
         let active: Vec<_> = snapshot.active(source, now).collect();
         let mut caused = Caused { source: source.as_str().to_owned(), ..Caused::default() };
-        let mut passed_over = vec![(0, None); active.len()];
+        let mut judged = vec![Judged::default(); active.len()];
         for event in events {
             let subject = Subject::new(event);
             let mut payload = None;
             let mut receivers = Vec::new();
-            for (entry, passed) in active.iter().zip(&mut passed_over) {
-                if !entry.subscription.properties.filter.matches(&subject) {
-                    *passed = (passed.0 + 1, Some(event));
+            for (entry, judged) in active.iter().zip(&mut judged) {
+                let verdict = entry.subscription.properties.filter.judge(&subject);
+                judged.advanced_filters += verdict.advanced_filters;
+                if !verdict.is_wanted {
+                    judged.passed_over += 1;
+                    judged.last = Some(event);
                     continue;
                 }
                 let payload = payload.get_or_insert_with(|| event.store()).clone();
@@ -173,10 +176,8 @@ impl EventGrid {
             caused.matches.add(event, wanted_by, active.len());
             caused.sightings.extend(self.watch().sighting(event, &receivers));
         }
-        for (entry, passed) in active.iter().zip(passed_over) {
-            if let (count, Some(event)) = passed {
-                self.watch().passed_over(&entry.key, count, event);
-            }
+        for (entry, judged) in active.iter().zip(judged) {
+            self.watch().judged(&entry.key, judged);
         }
         caused
     }

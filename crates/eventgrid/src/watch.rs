@@ -38,6 +38,16 @@ pub struct Traffic {
     pub unmatched: u64,
 }
 
+/// What the filter of an event subscription has made of the events of a publication.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Judged<'e> {
+    /// Advanced filters that were evaluated.
+    pub(crate) advanced_filters: u64,
+    /// Events that did not pass, and the last of them.
+    pub(crate) passed_over: u64,
+    pub(crate) last: Option<&'e Event>,
+}
+
 /// What is told of a published event.
 #[derive(Clone, Debug)]
 pub(crate) struct Sighting(Value);
@@ -61,6 +71,8 @@ pub struct Health {
     pub filtered: u64,
     /// The last of them: its type and subject, and when.
     pub last_filtered: Option<(String, Timestamp)>,
+    /// Advanced filters that were evaluated for it.
+    pub advanced_filters: u64,
 }
 
 impl Health {
@@ -129,19 +141,32 @@ impl Watch {
         }
     }
 
-    /// Notes that a filter has passed over so many events, the last of which is `event`.
-    pub(crate) fn passed_over(&self, key: &str, count: u64, event: &Event) {
+    /// Notes what the filter of an event subscription has made of a publication.
+    pub(crate) fn judged(&self, key: &str, judged: Judged<'_>) {
+        if judged.advanced_filters == 0 && judged.passed_over == 0 {
+            return;
+        }
         let now = self.clock.now();
         let mut all = self.lock();
         if !all.contains_key(key) {
             all.insert(key.into(), Health::default());
         }
-        if let Some(health) = all.get_mut(key) {
-            health.filtered += count;
+        let Some(health) = all.get_mut(key) else { return };
+        health.advanced_filters += judged.advanced_filters;
+        health.filtered += judged.passed_over;
+        if let Some(event) = judged.last {
             let subject = event.subject().map(|it| format!(" of {it}")).unwrap_or_default();
             let event = format!("{}{subject}", event.event_type());
             health.last_filtered = Some((event, now));
         }
+    }
+
+    /// Advanced filters that were evaluated so far, by the key of the event subscription: the id of
+    /// its scope and its name, with a bar between.
+    pub fn advanced_filters(&self) -> Vec<(String, u64)> {
+        let all = self.lock();
+        let evaluated = all.iter().filter(|(_, health)| health.advanced_filters > 0);
+        evaluated.map(|(key, health)| (key.to_string(), health.advanced_filters)).collect()
     }
 
     /// Forgets an event subscription.

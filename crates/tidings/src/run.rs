@@ -105,7 +105,11 @@ impl Running {
         services.event_grid.register(&mut registry);
         services.notification_hubs.service.register(&mut registry);
         let registry = Arc::new(registry);
-        services.monitor.counted_in(Arc::clone(&registry));
+        services.monitor.counted_in(monitor::Counted {
+            registry: Arc::clone(&registry),
+            event_grid: services.event_grid.service.clone(),
+            notification_hubs: services.notification_hubs.service.clone(),
+        });
         let people = services
             .web_pubsub
             .operator_router()

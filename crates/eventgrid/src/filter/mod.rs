@@ -43,6 +43,16 @@ pub struct Filter {
     advanced: Option<Vec<AdvancedFilter>>,
 }
 
+/// What a filter says to an event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether the event passes.
+    pub is_wanted: bool,
+    /// Advanced filters that were evaluated: none when something cheaper has decided, and none after
+    /// the first one that does not hold.
+    pub advanced_filters: u64,
+}
+
 /// A condition on one value of an event.
 #[derive(Clone, Debug, PartialEq)]
 struct AdvancedFilter {
@@ -64,15 +74,21 @@ impl Filter {
         parse::to_json(self)
     }
 
-    /// Whether the subscription wants this event.
-    pub fn matches(&self, subject: &Subject<'_>) -> bool {
-        let arrays = self.enable_advanced_filtering_on_arrays.unwrap_or(false);
+    /// Whether the subscription wants this event, and how much work it was to find out.
+    pub fn judge(&self, subject: &Subject<'_>) -> Verdict {
+        let mut verdict = Verdict::default();
         // The cheapest conditions first.
-        self.includes_type(subject.event().event_type())
-            && self.matches_subject(subject.event().subject().unwrap_or_default())
-            && self.advanced.iter().flatten().all(|filter| {
-                subject.find(&filter.key, |found| filter.condition.holds(found, arrays))
-            })
+        if !self.includes_type(subject.event().event_type())
+            || !self.matches_subject(subject.event().subject().unwrap_or_default())
+        {
+            return verdict;
+        }
+        let arrays = self.enable_advanced_filtering_on_arrays.unwrap_or(false);
+        verdict.is_wanted = self.advanced.iter().flatten().all(|filter| {
+            verdict.advanced_filters += 1;
+            subject.find(&filter.key, |found| filter.condition.holds(found, arrays))
+        });
+        verdict
     }
 
     fn includes_type(&self, event_type: &str) -> bool {

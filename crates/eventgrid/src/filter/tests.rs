@@ -37,7 +37,7 @@ fn filter(json: &Value) -> Filter {
 }
 
 fn matches(json: &Value, event: &Event) -> bool {
-    filter(json).matches(&Subject::new(event))
+    filter(json).judge(&Subject::new(event)).is_wanted
 }
 
 fn matches_advanced(advanced: &Value, event: &Event) -> bool {
@@ -63,7 +63,9 @@ fn every_operator_matches_what_the_table_says() {
                 "absent" => "{}".to_owned(),
                 value => format!("{{\"v\":{value}}}"),
             };
-            let hit = |value: &&str| filter.matches(&Subject::new(&event("s", "t", &data(value))));
+            let hit = |value: &&str| {
+                filter.judge(&Subject::new(&event("s", "t", &data(value)))).is_wanted
+            };
             values.split("; ").filter(hit).collect()
         };
         let (off, on) = (that_match(false), that_match(true));
@@ -217,6 +219,26 @@ fn attributes_are_compared_like_values() {
 }
 
 #[test]
+fn advanced_filters_are_evaluated_up_to_the_first_that_does_not_hold() {
+    let filter = filter(&json!({
+        "includedEventTypes": ["t"],
+        "advancedFilters": [
+            {"operatorType":"StringIn","key":"data.a","values":["x"]},
+            {"operatorType":"IsNotNull","key":"data.b"},
+        ],
+    }));
+    for (event_type, data, expected) in [
+        ("other", r#"{"a":"x","b":1}"#, (false, 0)),
+        ("t", r#"{"a":"y","b":1}"#, (false, 1)),
+        ("t", r#"{"a":"x"}"#, (false, 2)),
+        ("t", r#"{"a":"x","b":1}"#, (true, 2)),
+    ] {
+        let verdict = filter.judge(&Subject::new(&event("s", event_type, data)));
+        assert_eq!((verdict.is_wanted, verdict.advanced_filters), expected, "{event_type} {data}");
+    }
+}
+
+#[test]
 fn older_spellings_are_understood_and_shown_in_the_present_one() {
     let older =
         json!({"AdvancedFilters":[{"Operator":"stringin","Key":"Data.Key1","Values":["A"]}]});
@@ -224,7 +246,7 @@ fn older_spellings_are_understood_and_shown_in_the_present_one() {
     let present = json!({"advancedFilters":[
         {"operatorType":"StringIn","key":"Data.Key1","values":["A"]}]});
     assert_eq!(filter.to_json(), present);
-    assert!(filter.matches(&Subject::new(&event("s", "t", r#"{"key1":"a"}"#))));
+    assert!(filter.judge(&Subject::new(&event("s", "t", r#"{"key1":"a"}"#))).is_wanted);
 }
 
 #[test]
@@ -313,7 +335,7 @@ fn behaves(json: &Value) {
             let shown = filter.to_json();
             assert_eq!(Filter::parse(&shown).unwrap(), filter);
             assert_eq!(Filter::parse(&shown).unwrap().to_json(), shown);
-            filter.matches(&Subject::new(&event("s", "t", r#"{"a":[1,"x",null,{"b":2}]}"#)));
+            filter.judge(&Subject::new(&event("s", "t", r#"{"a":[1,"x",null,{"b":2}]}"#)));
         }
         Err(error) => assert!(error.target_name().is_some_and(|at| at.starts_with("filter"))),
     }

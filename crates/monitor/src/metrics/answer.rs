@@ -1,127 +1,111 @@
-//! Points of metrics as JSON. Pure.
+//! What a resource's metrics were, as JSON. Pure.
 
-use std::collections::BTreeMap;
+use kernel::Result;
+use serde_json::{Value as Json, json};
 
-use serde_json::{Map, Value as Json, json};
+use super::catalogue::{Namespace, Resource};
+use super::history::History;
+use super::points;
+use super::request::{Asked, bad};
+use super::series::{self, Series};
 
-use super::catalogue::{Aggregation, Metric, Namespace};
-use super::history::{Found, History};
-use super::request::Asked;
+/// Points of one answer; a request for more is refused. Some ten megabytes of JSON.
+const MAX_POINTS: usize = 200_000;
 
-/// The values of one minute and what came together there.
-#[derive(Clone, Copy, Debug, Default)]
-struct Point {
-    sum: f64,
-    minutes: f64,
-    least: f64,
-    most: f64,
+/// An answer on its way.
+pub(super) struct Answer<'a> {
+    history: &'a History,
+    asked: &'a Asked<'a>,
+    points_left: usize,
 }
 
-/// The body of an answer: each metric with its series.
-pub(super) fn metrics(
-    history: &History,
-    namespace: &Namespace,
-    id: &str,
-    resource: &str,
-    asked: &Asked,
-) -> Json {
-    let label = namespace.label.map(|label| (label, resource));
-    let value = asked.metrics.iter().map(|metric| {
-        let found = history.of(metric, label);
-        json!({
-            "id": format!("{id}/providers/Microsoft.Insights/metrics/{}", metric.name),
-            "type": "Microsoft.Insights/metrics",
-            "name": name(metric.name, metric.display),
-            "displayDescription": metric.display,
-            "unit": metric.unit,
-            "errorCode": "Success",
-            "timeseries": timeseries(metric, &found, asked),
-        })
-    });
-    let (from, to) = (moment(asked.from), moment(asked.to));
-    json!({
-        "cost": 0,
-        "timespan": format!("{from}/{to}"),
-        "interval": asked.interval.0,
-        "namespace": namespace.name,
-        "resourceregion": "local",
-        "value": value.collect::<Vec<Json>>(),
-    })
-}
-
-fn timeseries(metric: &Metric, found: &[Found<'_>], asked: &Asked) -> Vec<Json> {
-    // Dimensions that the filter names are told apart, all others are added up.
-    let dimensions = asked.filter.0.iter().filter_map(|(wanted, values)| {
-        let known = metric.dimensions.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-        known.map(|(name, label)| (*name, *label, values))
-    });
-    let dimensions: Vec<_> = dimensions.collect();
-    let mut groups: BTreeMap<Vec<&str>, BTreeMap<i64, f64>> = BTreeMap::new();
-    if dimensions.is_empty() {
-        groups.insert(Vec::new(), BTreeMap::new());
+impl<'a> Answer<'a> {
+    pub(super) fn new(history: &'a History, asked: &'a Asked<'a>) -> Self {
+        Self { history, asked, points_left: MAX_POINTS }
     }
-    for (labels, points) in found {
-        let values = dimensions.iter().map(|(_, label, wanted)| {
-            let value = labels.get(*label).map(AsRef::as_ref).unwrap_or_default();
-            let fits = wanted.iter().any(|it| it == "*" || it.eq_ignore_ascii_case(value));
-            fits.then_some(value)
-        });
-        let Some(values) = values.collect::<Option<Vec<&str>>>() else { continue };
-        let group = groups.entry(values).or_default();
-        for (minute, value) in points.iter().filter(|(at, _)| (asked.from..asked.to).contains(at)) {
-            *group.entry(*minute).or_default() += value * metric.scale;
-        }
-    }
-    let series = groups.iter().map(|(values, minutes)| {
-        let metadata = dimensions.iter().zip(values).map(|((dimension, ..), value)| {
-            let dimension = dimension.to_ascii_lowercase();
-            json!({ "name": name(&dimension, &dimension), "value": value })
-        });
-        json!({
-            "metadatavalues": metadata.collect::<Vec<Json>>(),
-            "data": data(metric, minutes, asked),
-        })
-    });
-    series.collect()
-}
 
-fn data(metric: &Metric, minutes: &BTreeMap<i64, f64>, asked: &Asked) -> Vec<Json> {
-    let primary = [metric.primary];
-    let wanted = if asked.aggregations.is_empty() { &primary[..] } else { &asked.aggregations };
-    let (_, length) = asked.interval;
-    let mut out = Vec::new();
-    let mut begin = asked.from.div_euclid(length) * length;
-    while begin < asked.to {
-        let mut point = Point::default();
-        for value in minutes.range(begin..begin + length).map(|(_, value)| *value) {
-            point.least = if point.minutes == 0.0 { value } else { point.least.min(value) };
-            point.most = point.most.max(value);
-            point.sum += value;
-            point.minutes += 1.0;
+    /// The answer about one resource.
+    ///
+    /// # Errors
+    /// When it would have too many points.
+    pub(super) fn single(mut self, resource: &Resource<'_>) -> Result<Json> {
+        let (from, to) = self.range();
+        Ok(json!({
+            "cost": 0,
+            "timespan": format!("{from}/{to}"),
+            "interval": self.asked.interval.0,
+            "namespace": resource.namespace.name,
+            "resourceregion": REGION,
+            "value": self.metrics(resource)?,
+        }))
+    }
+
+    /// The answer about several resources.
+    ///
+    /// # Errors
+    /// When it would have too many points.
+    pub(super) fn batch(mut self, resources: &[Resource<'_>]) -> Result<Json> {
+        let (from, to) = self.range();
+        let mut values = Vec::new();
+        for resource in resources {
+            values.push(json!({
+                "starttime": from,
+                "endtime": to,
+                "interval": self.asked.interval.0,
+                "namespace": resource.namespace.name,
+                "resourceregion": REGION,
+                "resourceid": resource.id,
+                "value": self.metrics(resource)?,
+            }));
         }
-        let mut json = Map::from_iter([("timeStamp".to_owned(), Json::from(moment(begin)))]);
-        for aggregation in wanted.iter().filter(|it| metric.supported().contains(it)) {
-            // A counter that did not grow has grown by nothing; a gauge that nobody looked at is unknown.
-            if metric.is_counter() || point.minutes > 0.0 {
-                let key = aggregation.name().to_ascii_lowercase();
-                json.insert(key, point.value(*aggregation).into());
+        Ok(json!({ "values": values }))
+    }
+
+    fn range(&self) -> (String, String) {
+        (moment(self.asked.from), moment(self.asked.to))
+    }
+
+    fn metrics(&mut self, resource: &Resource<'_>) -> Result<Vec<Json>> {
+        let mut metrics = Vec::new();
+        for metric in &self.asked.metrics {
+            let found = self.history.of(metric, &resource.any_of);
+            let mut timeseries = Vec::new();
+            for one in series::of(metric, &found, self.asked) {
+                let data = match self.asked.is_metadata {
+                    true => Vec::new(),
+                    false => points::of(metric, &one.minutes, self.asked),
+                };
+                let left = self.points_left.checked_sub(data.len());
+                self.points_left = left.ok_or_else(|| {
+                    bad(format!(
+                        "The answer would have more than {MAX_POINTS} points: ask for longer \
+                         intervals, or for fewer resources, metrics or dimensions."
+                    ))
+                })?;
+                timeseries.push(json!({ "metadatavalues": metadata(&one), "data": data }));
             }
+            metrics.push(json!({
+                "id": format!("{}/providers/Microsoft.Insights/metrics/{}", resource.id, metric.name),
+                "type": "Microsoft.Insights/metrics",
+                "name": name(metric.name, metric.display),
+                "displayDescription": metric.display,
+                "unit": metric.unit,
+                "errorCode": "Success",
+                "timeseries": timeseries,
+            }));
         }
-        out.push(json.into());
-        begin += length;
+        Ok(metrics)
     }
-    out
 }
 
-impl Point {
-    fn value(self, aggregation: Aggregation) -> f64 {
-        match aggregation {
-            Aggregation::Average => self.sum / self.minutes.max(1.0),
-            Aggregation::Maximum => self.most,
-            Aggregation::Minimum => self.least,
-            Aggregation::Total | Aggregation::Count => self.sum,
-        }
-    }
+const REGION: &str = "local";
+
+fn metadata(series: &Series<'_>) -> Vec<Json> {
+    let values = series.values.iter().map(|(dimension, value)| {
+        let dimension = dimension.to_ascii_lowercase();
+        json!({ "name": name(&dimension, &dimension), "value": value })
+    });
+    values.collect()
 }
 
 /// The definitions of all metrics of a resource.
@@ -162,6 +146,6 @@ fn name(value: &str, shown: &str) -> Json {
 }
 
 /// The beginning of a minute.
-fn moment(minute: i64) -> String {
+pub(super) fn moment(minute: i64) -> String {
     crate::kql::moment::iso(minute.saturating_mul(600_000_000))
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::catalogue::{self, Metric};
+use super::catalogue::{Catalogue, Labels, Measure, Metric};
 use super::exposition::Series;
 
 /// Minutes that are kept.
@@ -34,15 +34,26 @@ struct Kept {
 }
 
 /// The points of a series, with its labels.
-pub(super) type Found<'a> = (&'a BTreeMap<Box<str>, Box<str>>, &'a VecDeque<(i64, f64)>);
+#[derive(Debug)]
+pub(super) struct Found<'a> {
+    pub labels: &'a BTreeMap<Box<str>, Box<str>>,
+    pub points: &'a VecDeque<(i64, f64)>,
+    /// Of a mean: of how many its values are the sum.
+    pub is_number: bool,
+}
 
 impl History {
     /// Takes down a look at the counters within a minute.
-    pub(super) fn take<'a>(&mut self, minute: i64, all: impl Iterator<Item = Series<'a>>) {
-        for one in all.filter(|one| catalogue::sources(one.name)) {
+    pub(super) fn take<'a>(
+        &mut self,
+        catalogue: &Catalogue,
+        minute: i64,
+        all: impl Iterator<Item = Series<'a>>,
+    ) {
+        for one in all {
+            let Some(is_gauge) = catalogue.is_gauge(one.name) else { continue };
             let labels = one.labels.iter().map(|(key, value)| ((*key).into(), (*value).into()));
             let key = Key { name: one.name.into(), labels: labels.collect() };
-            let is_gauge = !one.name.ends_with("_total") && !one.name.ends_with("_sum");
             let kept = self.series.entry(key).or_default();
             let value = if is_gauge { one.value } else { (one.value - kept.last).max(0.0) };
             kept.last = one.value;
@@ -76,17 +87,26 @@ impl History {
         }
     }
 
-    /// The series that a metric of a resource is made of.
-    pub(super) fn of(&self, metric: &Metric, resource: Option<(&str, &str)>) -> Vec<Found<'_>> {
-        let fixed = resource.into_iter().chain(metric.only);
-        let fixed: Vec<(&str, &str)> = fixed.collect();
-        let fits = |key: &Key| {
-            let label = |name: &str| key.labels.get(name).map(AsRef::as_ref).unwrap_or_default();
-            *key.name == *metric.source
-                && fixed.iter().all(|(name, value)| value.eq_ignore_ascii_case(label(name)))
+    /// The series that a metric is made of, those with all labels of any of `any_of`.
+    pub(super) fn of(&self, metric: &Metric, any_of: &[Labels]) -> Vec<Found<'_>> {
+        let number = match metric.measure {
+            Measure::Mean { of } => Some(of),
+            Measure::Growth | Measure::State => None,
         };
-        let found = self.series.iter().filter(|(key, _)| fits(key));
-        found.map(|(key, kept)| (&key.labels, &kept.points)).collect()
+        let fits = |key: &Key| {
+            let has = |name: &str, value: &str| {
+                let label = key.labels.get(name).map(AsRef::as_ref).unwrap_or_default();
+                value.eq_ignore_ascii_case(label)
+            };
+            let has_all = |labels: &Labels| labels.iter().all(|(name, value)| has(name, value));
+            metric.only.is_none_or(|(name, value)| has(name, value)) && any_of.iter().any(has_all)
+        };
+        let found = self.series.iter().filter_map(|(key, kept)| {
+            let is_number = Some(&*key.name) == number;
+            let is_asked = (*key.name == *metric.source || is_number) && fits(key);
+            is_asked.then_some(Found { labels: &key.labels, points: &kept.points, is_number })
+        });
+        found.collect()
     }
 }
 
@@ -98,15 +118,16 @@ mod tests {
     const OPENED: &str = "tidings_webpubsub_connections_opened_total";
 
     fn opened(history: &History) -> Vec<(i64, f64)> {
-        let metric =
-            catalogue::NAMESPACES[0].metrics.iter().find(|it| it.source == OPENED).unwrap();
-        let found = history.of(metric, Some(("resource", "local")));
-        found.iter().flat_map(|(_, points)| points.iter().copied()).collect()
+        let catalogue = Catalogue::new([]);
+        let metrics = &catalogue.namespace("Microsoft.SignalRService/WebPubSub").unwrap().metrics;
+        let metric = metrics.iter().find(|it| it.source == OPENED).unwrap();
+        let found = history.of(metric, &[vec![("resource", "local".to_owned())]]);
+        found.iter().flat_map(|it| it.points.iter().copied()).collect()
     }
 
     fn look(history: &mut History, minute: i64, value: u32) {
         let text = format!("{OPENED}{{resource=\"local\"}} {value}\nother_total 7\n");
-        history.take(minute, series(&text));
+        history.take(&Catalogue::new([]), minute, series(&text));
     }
 
     #[test]

@@ -3,18 +3,23 @@
 //! - `catalogue`: the documented names, and which of the program's own counters each one is
 //! - `exposition`: reading those counters from their text form, pure
 //! - `history`: what they were in each minute of the last day, in memory, pure
-//! - `request`, `answer`: a request and its answer, pure
+//! - `request`, `filter`, `batch`: what is asked, pure
+//! - `series`, `points`, `answer`: what is answered, pure
 //! - [`Metrics`]: the routes, and the task that looks at the counters
 //!
 //! Metrics live as long as the process: who needs them for longer has Prometheus read them. A minute
 //! that goes on is told as far as it has come.
 
 mod answer;
+mod batch;
 mod catalogue;
 mod exposition;
+mod filter;
 mod history;
+mod points;
 mod request;
 mod rest;
+mod series;
 #[cfg(test)]
 mod tests;
 
@@ -23,14 +28,24 @@ use std::time::Duration;
 
 use kernel::{Clock, Timestamp};
 use tokio_util::sync::CancellationToken;
+use wire::ResourceId;
 
 use crate::query::BearerCheck;
+use catalogue::Catalogue;
 use history::History;
 
-/// Gives the program's counters as Prometheus reads them.
+pub use catalogue::{HubMetric, HubValue};
+
+/// Gives the program's counters.
 pub trait Counters: Send + Sync + 'static {
-    /// The text of all of them now.
+    /// The text of all of them now, as Prometheus reads them.
     fn text(&self) -> String;
+
+    /// What notification hubs count beside them, under documented names.
+    fn hubs(&self) -> Vec<HubValue>;
+
+    /// The id of the resource whose events a system topic carries, if there is such a topic.
+    fn source_of(&self, system_topic: &ResourceId) -> Option<String>;
 }
 
 /// The Metrics API. Cheap to clone.
@@ -41,18 +56,20 @@ struct Inner {
     counters: Arc<dyn Counters>,
     bearer: Arc<dyn BearerCheck>,
     clock: Arc<dyn Clock>,
+    catalogue: Catalogue,
     history: Mutex<History>,
 }
 
 impl Metrics {
-    /// The API over the program's counters.
+    /// The API over the program's counters, and over the metrics that notification hubs have.
     pub fn new(
         counters: Arc<dyn Counters>,
+        hubs: impl IntoIterator<Item = HubMetric>,
         bearer: Arc<dyn BearerCheck>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let history = Mutex::new(History::default());
-        Self(Arc::new(Inner { counters, bearer, clock, history }))
+        let (catalogue, history) = (Catalogue::new(hubs), Mutex::default());
+        Self(Arc::new(Inner { counters, bearer, clock, catalogue, history }))
     }
 
     /// Looks at the counters at the end of each minute, until `stop`.
@@ -69,9 +86,10 @@ impl Metrics {
 
     /// Takes down what the counters are now. Returns the minute that is under way.
     fn look(&self) -> i64 {
-        let text = self.0.counters.text();
+        let (text, hubs) = (self.0.counters.text(), self.0.counters.hubs());
         let minute = minute(self.0.clock.now());
-        self.history().take(minute, exposition::series(&text));
+        let all = exposition::series(&text).chain(hubs.iter().map(HubValue::series));
+        self.history().take(&self.0.catalogue, minute, all);
         minute
     }
 

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::request::Builder;
 use axum::http::{Request, StatusCode};
 use serde_json::{Value as Json, json};
 use tower::ServiceExt as _;
@@ -19,12 +20,21 @@ const CHAT: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Commun
 #[derive(Default)]
 struct Stage {
     text: Mutex<String>,
+    hubs: Mutex<Vec<HubValue>>,
     now: Mutex<i64>,
 }
 
 impl Counters for Stage {
     fn text(&self) -> String {
         self.text.lock().unwrap().clone()
+    }
+
+    fn hubs(&self) -> Vec<HubValue> {
+        self.hubs.lock().unwrap().clone()
+    }
+
+    fn source_of(&self, system_topic: &ResourceId) -> Option<String> {
+        (system_topic.name() == "chat-events").then(|| CHAT.to_owned())
     }
 }
 
@@ -41,15 +51,30 @@ impl Stage {
     }
 }
 
+const INCOMING: HubMetric =
+    HubMetric { name: "incoming.all.requests", description: "All requests", is_state: false };
+const PENDING: HubMetric =
+    HubMetric { name: "scheduled.pending", description: "Waiting", is_state: true };
+
 fn metrics() -> (Arc<Stage>, Metrics) {
     let stage = Arc::new(Stage::default());
-    let metrics = Metrics::new(stage.clone(), Arc::new(AnyBearer), stage.clone());
+    let hubs = [INCOMING, PENDING];
+    let metrics = Metrics::new(stage.clone(), hubs, Arc::new(AnyBearer), stage.clone());
     (stage, metrics)
 }
 
 async fn get(metrics: &Metrics, path: &str) -> (StatusCode, Json) {
+    call(metrics, Request::get(path), String::new()).await
+}
+
+async fn batch(metrics: &Metrics, query: &str, resources: &[&str]) -> (StatusCode, Json) {
+    let request = Request::post(format!("/subscriptions/s/metrics:getBatch?{query}"));
+    call(metrics, request, json!({ "resourceids": resources }).to_string()).await
+}
+
+async fn call(metrics: &Metrics, request: Builder, body: String) -> (StatusCode, Json) {
     let router = metrics.in_front_of(Router::new().fallback(async || "the resource manager"));
-    let request = Request::get(path).header("authorization", "Bearer x").body(Body::empty());
+    let request = request.header("authorization", "Bearer x").body(Body::from(body));
     let response = router.oneshot(request.unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = edge::body::read(body, 10_000_000).await.unwrap();
@@ -153,8 +178,165 @@ async fn definitions_namespaces_and_refusals() {
             "{wrong}"
         );
     }
+    let (status, body) = get(&metrics, &below("metrics?metricnamespace=Other/type")).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
     let (status, _) = get(&metrics, "/subscriptions/s/providers/Microsoft.Insights/metrics").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     let (status, body) = get(&metrics, CHAT).await;
     assert_eq!((status, body), (StatusCode::OK, Json::Null), "everything else goes on");
+}
+
+#[tokio::test]
+async fn a_batch_tells_each_resource_by_itself() {
+    let (stage, metrics) = metrics();
+    let closed = |resource: &str, category: &str, count: u32| {
+        let name = "tidings_webpubsub_connections_closed_total";
+        format!("{name}{{resource=\"{resource}\",category=\"{category}\"}} {count}\n")
+    };
+    let text =
+        [closed("local", "Normal", 3), closed("local", "SlowClient", 4), closed("b", "Normal", 5)];
+    stage.set(0, &text.concat());
+    let other = HUB.replace("/local", "/b");
+    // As one SDK writes names.
+    let query = "api%2Dversion=2024-02-01&starttime=2027-01-15T08:00:00.000Z&interval=FULL\
+                 &metricnamespace=microsoft.signalrservice%2Fwebpubsub&metricnames=ConnectionCloseCount";
+    let (status, body) = batch(&metrics, query, &[HUB, &other]).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let values = body["values"].as_array().unwrap();
+    let told = |value: &Json| {
+        let total = &value["value"][0]["timeseries"][0]["data"][0]["total"];
+        (value["resourceid"].as_str().unwrap().to_owned(), total.as_f64().unwrap())
+    };
+    let told: Vec<_> = values.iter().map(told).collect();
+    assert_eq!(told, [(HUB.to_owned(), 7.0), (other.clone(), 5.0)]);
+    assert_eq!(values[0]["starttime"], "2027-01-15T08:00:00Z");
+    assert_eq!(values[0]["endtime"], "2027-01-15T08:01:00Z");
+    assert_eq!(
+        (&values[0]["interval"], &values[0]["namespace"]),
+        (&json!("FULL"), &json!("Microsoft.SignalRService/WebPubSub"))
+    );
+    let split = format!("{query}&filter=ConnectionCloseCategory%20eq%20'*'");
+    for (options, expected) in [
+        ("", vec!["SlowClient", "Normal"]),
+        ("&orderby=sum%20asc", vec!["Normal", "SlowClient"]),
+        ("&top=1", vec!["SlowClient"]),
+    ] {
+        let (_, body) = batch(&metrics, &format!("{split}{options}"), &[HUB]).await;
+        let series = body["values"][0]["value"][0]["timeseries"].as_array().unwrap();
+        let told: Vec<_> =
+            series.iter().map(|it| it["metadatavalues"][0]["value"].as_str().unwrap()).collect();
+        assert_eq!(told, expected, "{options}");
+    }
+    let (_, body) =
+        batch(&metrics, &format!("{split}&rollupby=ConnectionCloseCategory"), &[HUB]).await;
+    let series = &body["values"][0]["value"][0]["timeseries"];
+    assert_eq!((&series[0]["data"][0]["total"], &series[1]), (&json!(7.0), &Json::Null));
+}
+
+#[tokio::test]
+async fn a_batch_of_what_does_not_belong_together_is_refused() {
+    let (_, metrics) = metrics();
+    let hubs = "metricnamespace=Microsoft.SignalRService/WebPubSub&metricnames=ConnectionOpenCount";
+    let many = [HUB; 51];
+    for (query, resources, status) in [
+        (hubs, &[CHAT][..], StatusCode::BAD_REQUEST),
+        (hubs, &[], StatusCode::BAD_REQUEST),
+        (hubs, &many, StatusCode::BAD_REQUEST),
+        (hubs, &["/subscriptions/s"], StatusCode::NOT_FOUND),
+        ("metricnames=ConnectionOpenCount", &[HUB], StatusCode::BAD_REQUEST),
+        ("metricnamespace=Microsoft.SignalRService/WebPubSub", &[HUB], StatusCode::BAD_REQUEST),
+        ("metricnamespace=Other/type&metricnames=x", &[HUB], StatusCode::BAD_REQUEST),
+    ] {
+        let (found, body) = batch(&metrics, query, resources).await;
+        assert_eq!(found, status, "{query}: {body}");
+        assert!(body["error"]["message"].is_string(), "{body}");
+    }
+    let request = Request::post("/subscriptions/s/metrics:getBatch?".to_owned() + hubs);
+    let (status, _) = call(&metrics, request, "[]".to_owned()).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let request = Request::post("/subscriptions/s/metrics:getBatch/more");
+    assert_eq!(call(&metrics, request, String::new()).await.0, StatusCode::OK, "that goes on");
+}
+
+#[tokio::test]
+async fn too_many_points_are_refused_and_not_gathered() {
+    let (stage, metrics) = metrics();
+    let series = |at: u32| {
+        format!(
+            "tidings_webpubsub_connections_closed_total{{resource=\"local\",category=\"{at}\"}} 1\n"
+        )
+    };
+    stage.set(0, &(0..10).map(series).collect::<String>());
+    let query = "metricnamespace=Microsoft.SignalRService/WebPubSub&metricnames=ConnectionCloseCount\
+                 &starttime=2027-01-01&filter=ConnectionCloseCategory%20eq%20'*'";
+    let (status, body) = batch(&metrics, query, &[HUB; 50]).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(body["error"]["message"].as_str().unwrap().contains("longer intervals"), "{body}");
+    let (status, _) = batch(&metrics, &format!("{query}&interval=PT1H"), &[HUB; 50]).await;
+    assert_eq!(status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn notification_hubs_have_the_metrics_of_their_own_catalogue() {
+    let (stage, metrics) = metrics();
+    let value = |hub: &str, metric, value| HubValue {
+        namespace: "ns".to_owned(),
+        hub: hub.to_owned(),
+        metric,
+        value,
+    };
+    *stage.hubs.lock().unwrap() =
+        vec![value("a", INCOMING, 5), value("a", PENDING, 2), value("b", INCOMING, 9)];
+    stage.set(0, "");
+    let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.NotificationHubs/namespaces/NS/notificationHubs/a";
+    let names = "incoming.all.requests,scheduled.pending";
+    let path =
+        format!("{id}/providers/Microsoft.Insights/metrics?metricnames={names}&timespan=PT1M");
+    let (status, body) = get(&metrics, &path).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let total = |at: usize| &body["value"][at]["timeseries"][0]["data"][0]["total"];
+    assert_eq!((total(0), total(1)), (&json!(5.0), &json!(2.0)));
+    let (_, body) =
+        get(&metrics, &format!("{id}/providers/Microsoft.Insights/metricDefinitions")).await;
+    assert_eq!(body["value"][0]["name"]["value"], "incoming.all.requests");
+}
+
+#[tokio::test]
+async fn a_system_topic_has_what_its_source_raised_and_a_mean_is_of_all_attempts() {
+    let (stage, metrics) = metrics();
+    let chat = "topic_type=\"microsoft.communication/communicationservices\",topic=\"local\"";
+    let topic = "topic_type=\"microsoft.eventgrid/systemtopics\",topic=\"chat-events\"";
+    let other = "topic_type=\"microsoft.signalrservice/webpubsub\",topic=\"local\"";
+    let line = |name: &str, labels: &str, value: f64| {
+        format!("tidings_eventgrid_{name}{{{labels}}} {value}\n")
+    };
+    let with = |labels: &str, name: &str| format!("{labels},event_subscription=\"{name}\"");
+    stage.set(
+        0,
+        &[
+            line("events_published_total", chat, 7.0),
+            line("events_published_total", other, 100.0),
+            line("attempt_seconds_sum", &with(chat, "one"), 0.5),
+            line("attempt_seconds_count", &with(chat, "one"), 1.0),
+            line("attempt_seconds_sum", &with(topic, "two"), 0.1),
+            line("attempt_seconds_count", &with(topic, "two"), 3.0),
+        ]
+        .concat(),
+    );
+    let id =
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.EventGrid/systemTopics/chat-events";
+    let below = |id: &str, what: &str| {
+        format!("{id}/providers/Microsoft.Insights/metrics?timespan=PT1M&metricnames={what}")
+    };
+    let duration = "DestinationProcessingDurationInMs";
+    let (_, body) = get(&metrics, &below(id, &format!("PublishSuccessCount,{duration}"))).await;
+    let point = |body: &Json, at: usize| body["value"][at]["timeseries"][0]["data"][0].clone();
+    assert_eq!(point(&body, 0)["total"], 7.0);
+    assert_eq!(point(&body, 1)["average"], 150.0);
+    let subscription = format!("{CHAT}/providers/Microsoft.EventGrid/eventSubscriptions/ONE");
+    let (_, body) = get(&metrics, &below(&subscription, duration)).await;
+    assert_eq!(point(&body, 0)["average"], 500.0);
+    let (_, body) =
+        get(&metrics, &format!("{}&aggregation=Total", below(&subscription, duration))).await;
+    assert_eq!(point(&body, 0)["total"], Json::Null, "durations are not added up");
 }

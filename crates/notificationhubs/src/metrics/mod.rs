@@ -191,6 +191,20 @@ impl NotificationHubs {
         registry.register_collector(Box::new(Collected(self.clone())));
     }
 
+    /// The documented metrics of every notification hub with their values at this moment, each with its
+    /// namespace and hub.
+    pub fn all_metrics(&self) -> Vec<(String, String, &'static Metric, i64)> {
+        let snapshot = self.snapshot();
+        let of_hub = snapshot.hubs().into_iter().flat_map(|entry| {
+            METRICS.iter().map(move |metric| {
+                let hub = &entry.hub;
+                let value = entry.counters.value(metric);
+                (hub.namespace.clone(), hub.name.clone(), metric, value)
+            })
+        });
+        of_hub.collect()
+    }
+
     /// The documented metrics of a notification hub with their values at this moment; none for a hub
     /// that does not exist.
     pub fn metrics(&self, namespace: &str, hub: &str) -> Option<Vec<(&'static Metric, i64)>> {

@@ -11,7 +11,7 @@ mod browsers;
 mod calls;
 mod chat;
 mod clients;
-mod traffic;
+pub(crate) mod traffic;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use delivery::DeliveryId;
+use eventgrid::outcome::Outcome;
+use eventgrid::topic::TOPICS;
 use kernel::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -20,6 +22,7 @@ use webpubsub::session::Ending;
 
 use super::call::Call;
 use super::operations::Operation;
+use crate::event_grid::traffic::Source;
 
 /// Upper bounds in seconds, from a filter that matches at once to a webhook's time limit.
 const SECONDS: [f64; 10] = [0.001, 0.005, 0.02, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 60.0];
@@ -40,7 +43,7 @@ pub(super) struct Metrics {
     matched: Family<Subscription, Counter>,
     delivered: Family<Subscription, Counter>,
     failed: Family<Failed, Counter>,
-    dead: Family<Failed, Counter>,
+    dead: Family<GivenUp, Counter>,
     attempt_seconds: Timed<Subscription>,
     attempts: Arc<Mutex<HashMap<DeliveryId, Timestamp>>>,
 }
@@ -81,11 +84,13 @@ struct Operated {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Topic {
+    topic_type: String,
     topic: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PublishFailure {
+    topic_type: String,
     topic: String,
     error_type: &'static str,
     error: u16,
@@ -93,12 +98,23 @@ struct PublishFailure {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Subscription {
+    topic_type: String,
     topic: String,
     event_subscription: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Failed {
+    topic_type: String,
+    topic: String,
+    event_subscription: String,
+    reason: String,
+    error_type: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GivenUp {
+    topic_type: String,
     topic: String,
     event_subscription: String,
     reason: String,
@@ -189,14 +205,15 @@ impl Metrics {
         self.communication.get_or_create(&operated).inc();
     }
 
+    /// A custom topic was published to.
     pub(super) fn published(&self, topic: &str, call: &Call) {
-        let topic = topic.to_owned();
+        let (topic_type, topic) = (TOPICS.to_ascii_lowercase(), topic.to_owned());
         if call.status < 400 {
-            let histogram = self.publish_seconds.0.get_or_create(&Topic { topic });
+            let histogram = self.publish_seconds.0.get_or_create(&Topic { topic_type, topic });
             return histogram.observe(call.took.as_secs_f64());
         }
-        let error_type = if call.status < 500 { "UserError" } else { "ServerError" };
-        let failure = PublishFailure { topic, error_type, error: call.status };
+        let error_type = if call.status < 500 { USER_ERROR } else { SERVER_ERROR };
+        let failure = PublishFailure { topic_type, topic, error_type, error: call.status };
         self.publish_failures.get_or_create(&failure).inc();
     }
 
@@ -230,19 +247,43 @@ impl Metrics {
     }
 
     pub(super) fn event_given_up(&self, target: &str, reason: &str) {
-        self.dead.get_or_create(&failed(target, reason)).inc();
+        let Subscription { topic_type, topic, event_subscription } = subscription(target);
+        let reason = reason.to_owned();
+        let given_up = GivenUp { topic_type, topic, event_subscription, reason };
+        self.dead.get_or_create(&given_up).inc();
     }
 }
 
 /// A target of deliveries: the id of what raises the events, and the name of the event subscription.
 fn subscription(target: &str) -> Subscription {
     let (id, name) = target.split_once('|').unwrap_or((target, ""));
-    Subscription { topic: last(id).to_owned(), event_subscription: name.to_owned() }
+    let Source { topic_type, topic } = Source::of(id);
+    Subscription { topic_type, topic, event_subscription: name.to_owned() }
 }
 
 fn failed(target: &str, reason: &str) -> Failed {
-    let Subscription { topic, event_subscription } = subscription(target);
-    Failed { topic, event_subscription, reason: reason.to_owned() }
+    let Subscription { topic_type, topic, event_subscription } = subscription(target);
+    let error_type = error_type(reason);
+    Failed { topic_type, topic, event_subscription, reason: reason.to_owned(), error_type }
+}
+
+const USER_ERROR: &str = "UserError";
+const SERVER_ERROR: &str = "ServerError";
+
+/// Whose fault an attempt's end is, in the words that publications have: the same request would be
+/// refused again, or the destination could not answer it.
+fn error_type(outcome: &str) -> &'static str {
+    match Outcome::named(outcome) {
+        Some(
+            Outcome::NotFound
+            | Outcome::Unauthorized
+            | Outcome::Forbidden
+            | Outcome::BadRequest
+            | Outcome::PayloadTooLarge
+            | Outcome::Disabled,
+        ) => USER_ERROR,
+        _ => SERVER_ERROR,
+    }
 }
 
 /// The name at the end of an id.
@@ -284,20 +325,29 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_is_the_fault_of_whoever_can_mend_it() {
+        let types = ["Unauthorized", "Disabled", "Busy", "TimedOut"].map(error_type);
+        assert_eq!(types, [USER_ERROR, USER_ERROR, SERVER_ERROR, SERVER_ERROR]);
+    }
+
+    #[test]
     fn an_attempt_has_a_duration_once() {
         let (metrics, second) = (Metrics::default(), Timestamp::from_secs);
         let id = DeliveryId::from_bytes([0; 16]);
         metrics.attempt_begun(id, second(1));
-        metrics.event_delivered("/a/topics/orders|sub", id, second(3));
-        metrics.event_delivered("/a/topics/orders|sub", id, second(4));
+        let target =
+            "/subscriptions/s/resourcegroups/g/providers/microsoft.eventgrid/topics/orders|sub";
+        metrics.event_delivered(target, id, second(3));
+        metrics.event_delivered(target, id, second(4));
         assert!(metrics.attempts.lock().unwrap().is_empty());
-        let labels = Subscription { topic: "orders".into(), event_subscription: "sub".into() };
+        let labels = subscription(target);
+        assert_eq!((labels.topic.as_str(), labels.event_subscription.as_str()), ("orders", "sub"));
         assert_eq!(metrics.delivered.get_or_create(&labels).get(), 2);
         let mut registry = Registry::default();
         metrics.register(&mut registry);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
-        let expected = "tidings_eventgrid_attempt_seconds_sum{topic=\"orders\",event_subscription=\"sub\"} 2.0";
+        let expected = "tidings_eventgrid_attempt_seconds_sum{topic_type=\"microsoft.eventgrid/topics\",topic=\"orders\",event_subscription=\"sub\"} 2.0";
         assert!(text.contains(expected), "{text}");
     }
 }

@@ -46,6 +46,7 @@ use crate::config::{self, Config};
 use crate::event_grid;
 use crate::key_store::KeyStore;
 
+pub use counters::Counted;
 use metrics::Metrics;
 
 /// The id of the one workspace. It is no secret, and the same everywhere, so that it can be written
@@ -92,6 +93,7 @@ impl Wired {
         let counters = counters::Registered::default();
         let history = ::monitor::metrics::Metrics::new(
             Arc::new(counters.clone()),
+            counters::hub_metrics(),
             bearer.clone(),
             Arc::clone(&clock),
         );
@@ -155,8 +157,8 @@ impl Wired {
     }
 
     /// Where everything is counted, once all is registered: what the Metrics API reads.
-    pub fn counted_in(&self, registry: Arc<Registry>) {
-        self.counters.set(registry);
+    pub fn counted_in(&self, counted: Counted) {
+        self.counters.set(counted);
     }
 
     /// Has everything counted in the metrics.
