@@ -60,6 +60,8 @@ async function start() {
   }
   navigation();
   $("version").textContent = `Tidings ${session.version}${session.development ? ", development" : ""}`;
+  $("operator").textContent = session.operator ? `Signed in as ${session.operator}` : "";
+  $("operator").hidden = !session.operator;
   $("shell").hidden = false;
   pulse.start();
   window.addEventListener("hashchange", show);

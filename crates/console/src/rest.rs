@@ -108,9 +108,9 @@ impl Console {
         self.0.clock.now()
     }
 
-    /// A session for a caller who has proven that they may, and the cookie with which they keep it.
-    pub(crate) fn open_session(&self, caller: &Caller) -> HeaderValue {
-        let session = self.sign_in().open(self.now());
+    /// A session for a caller who has proven their name and that they may, and the cookie with which they keep it.
+    pub(crate) fn open_session(&self, name: String, caller: &Caller) -> HeaderValue {
+        let session = self.sign_in().open(Some(name), self.now());
         caller.keep(&session)
     }
 
@@ -291,8 +291,16 @@ async fn sign_out(State(console): State<Console>, caller: Caller) -> Response {
 }
 
 /// `GET /console/api/session`
-async fn session(State(console): State<Console>) -> Answer<Json<Value>> {
-    Ok(Json(console.0.installation.describe().await?.to_json()))
+async fn session(State(console): State<Console>, caller: Caller) -> Answer<Json<Value>> {
+    described(&console, &caller).await
+}
+
+/// What a session is told.
+async fn described(console: &Console, caller: &Caller) -> Answer<Json<Value>> {
+    let mut told = console.0.installation.describe().await?.to_json();
+    let session = caller.session.as_deref().unwrap_or_default();
+    told["operator"] = console.sign_in().name(session).into();
+    Ok(Json(told))
 }
 
 #[derive(Deserialize)]
@@ -305,11 +313,12 @@ struct Replaced {
 /// `POST /console/api/keys`
 async fn replace_key(
     State(console): State<Console>,
+    caller: Caller,
     request: Request<Body>,
 ) -> Answer<Json<Value>> {
     let Replaced { service, name, key } = read(request.into_body()).await?;
     console.0.installation.replace_key(&service, &name, &key).await?;
-    Ok(Json(console.0.installation.describe().await?.to_json()))
+    described(&console, &caller).await
 }
 
 /// `POST /console/links` of the admin listener

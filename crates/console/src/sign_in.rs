@@ -26,30 +26,36 @@ const MAX_SESSIONS: usize = 100;
 /// All codes and sessions of a server.
 #[derive(Debug, Default)]
 pub struct SignIn {
-    codes: Tickets,
-    sessions: Tickets,
+    codes: Tickets<()>,
+    /// With the name of whoever it is of, where that is known.
+    sessions: Tickets<Option<String>>,
 }
 
 impl SignIn {
     /// A new code.
     pub fn issue(&mut self, now: Timestamp) -> Secret {
-        self.codes.add(now, CODE_LIFETIME, MAX_CODES)
+        self.codes.add((), now, CODE_LIFETIME, MAX_CODES)
     }
 
     /// Makes a session of a code; `None` when the code is unknown, used, or too old.
     pub fn exchange(&mut self, code: &str, now: Timestamp) -> Option<Secret> {
-        let ends = self.codes.0.remove(&fingerprint(code))?;
-        (now < ends).then(|| self.open(now))
+        let (ends, ()) = self.codes.0.remove(&fingerprint(code))?;
+        (now < ends).then(|| self.open(None, now))
     }
 
-    /// A session for somebody who needs no code.
-    pub fn open(&mut self, now: Timestamp) -> Secret {
-        self.sessions.add(now, SESSION_LIFETIME, MAX_SESSIONS)
+    /// A session for somebody who needs no code, by their name if they have one.
+    pub fn open(&mut self, name: Option<String>, now: Timestamp) -> Secret {
+        self.sessions.add(name, now, SESSION_LIFETIME, MAX_SESSIONS)
     }
 
     /// Whether a session is in force.
     pub fn admits(&self, session: &str, now: Timestamp) -> bool {
-        self.sessions.0.get(&fingerprint(session)).is_some_and(|ends| now < *ends)
+        self.sessions.0.get(&fingerprint(session)).is_some_and(|(ends, _)| now < *ends)
+    }
+
+    /// The name of whoever has a session, where that is known.
+    pub fn name(&self, session: &str) -> Option<&str> {
+        self.sessions.0.get(&fingerprint(session))?.1.as_deref()
     }
 
     /// Ends a session.
@@ -58,20 +64,26 @@ impl SignIn {
     }
 }
 
-/// Random texts by their digests, with the moment at which each ends.
-#[derive(Debug, Default)]
-struct Tickets(HashMap<[u8; 32], Timestamp>);
+/// Random texts by their digests, with the moment at which each ends and what is known of it.
+#[derive(Debug)]
+struct Tickets<T>(HashMap<[u8; 32], (Timestamp, T)>);
 
-impl Tickets {
-    fn add(&mut self, now: Timestamp, lifetime: Duration, most: usize) -> Secret {
-        self.0.retain(|_, ends| now < *ends);
+impl<T> Default for Tickets<T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<T> Tickets<T> {
+    fn add(&mut self, known: T, now: Timestamp, lifetime: Duration, most: usize) -> Secret {
+        self.0.retain(|_, (ends, _)| now < *ends);
         while self.0.len() >= most {
-            let Some(oldest) = self.0.iter().min_by_key(|(_, ends)| **ends) else { break };
+            let Some(oldest) = self.0.iter().min_by_key(|(_, (ends, _))| *ends) else { break };
             let oldest = *oldest.0;
             self.0.remove(&oldest);
         }
         let text = random();
-        self.0.insert(fingerprint(&text), now + lifetime);
+        self.0.insert(fingerprint(&text), (now + lifetime, known));
         Secret::new(text)
     }
 }
@@ -103,6 +115,17 @@ mod tests {
         assert!(doors.exchange(code.expose(), NOW).is_none());
         assert!(!doors.admits(code.expose(), NOW), "a code is no session");
         assert!(doors.exchange(session.expose(), NOW).is_none(), "nor the other way round");
+    }
+
+    #[test]
+    fn a_session_knows_whose_it_is_if_anybody_said_so() {
+        let mut doors = SignIn::default();
+        let named = doors.open(Some("ada".to_owned()), NOW);
+        assert_eq!(doors.name(named.expose()), Some("ada"));
+        let code = doors.issue(NOW);
+        let nameless = doors.exchange(code.expose(), NOW).unwrap();
+        assert_eq!(doors.name(nameless.expose()), None);
+        assert!(doors.admits(named.expose(), NOW) && doors.admits(nameless.expose(), NOW));
     }
 
     #[test]

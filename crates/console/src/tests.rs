@@ -142,6 +142,7 @@ async fn a_link_signs_in_once_and_the_session_sees_the_resources() {
     let key = &session["resources"][0]["keys"][0];
     assert_eq!(key["connectionString"], "Endpoint=https://localhost:8443;AccessKey=k;");
     assert_eq!(session["management"]["token"], "development");
+    assert_eq!(session["operator"], Value::Null, "a link has no name");
 }
 
 #[tokio::test]

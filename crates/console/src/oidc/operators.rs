@@ -22,6 +22,8 @@ pub struct Operators {
 pub(crate) struct Operator {
     /// `sub`: who it is, for the provider.
     pub(crate) subject: String,
+    /// What they know as their own name.
+    pub(crate) name: String,
     /// The value that opened.
     pub(crate) by: String,
 }
@@ -59,7 +61,7 @@ impl Operators {
         match found.iter().find(|it| self.values.iter().any(|value| self.same(value, it))) {
             Some(by) => {
                 let subject = texts(claims.get("sub")).first().copied().unwrap_or_default();
-                Ok(Operator { subject: shown(subject), by: shown(by) })
+                Ok(Operator { subject: shown(subject), name: who(claims), by: shown(by) })
             }
             None => Err(self.not_listed(claims, &found)),
         }
@@ -73,7 +75,7 @@ impl Operators {
     fn not_listed(&self, claims: &Map<String, Value>, found: &[&str]) -> Error {
         let claim = &self.claim;
         refused(format!(
-            "You are signed in as {}, who is no operator of this console: the claim '{claim}' is {}, \
+            "You are signed in as '{}', who is no operator of this console: the claim '{claim}' is {}, \
              and none of it stands in console.operators. Let whoever runs the server add it there \
              and restart the server.",
             who(claims),
@@ -85,7 +87,7 @@ impl Operators {
         let names: Vec<&str> = claims.keys().map(String::as_str).collect();
         let claim = &self.claim;
         refused(format!(
-            "You are signed in as {}, but the ID token has no claim '{claim}', which tells who is an \
+            "You are signed in as '{}', but the ID token has no claim '{claim}', which tells who is an \
              operator; it has {}. Let the identity provider send it, ask for it with \
              console.scopes, or name another claim in console.operator_claim.",
             who(claims),
@@ -111,7 +113,7 @@ fn texts(claim: Option<&Value>) -> Vec<&str> {
 fn who(claims: &Map<String, Value>) -> String {
     let names = [EMAIL, "preferred_username", "name", "sub"];
     let name = names.iter().find_map(|name| claims.get(*name)?.as_str());
-    format!("'{}'", shown(name.unwrap_or_default()))
+    shown(name.unwrap_or_default())
 }
 
 fn listed(values: &[&str]) -> String {
@@ -142,10 +144,10 @@ mod tests {
     fn one_of_the_values_opens() {
         let ada = json!({"sub": "1", "email": "ada@example.com", "email_verified": true});
         let operator = admit("email", &["bob@example.com", "Ada@Example.com"], ada).unwrap();
-        let expected = Operator { subject: "1".to_owned(), by: "ada@example.com".to_owned() };
-        assert_eq!(operator, expected);
-        let grouped = json!({"sub": "1", "groups": ["all", "ops"]});
-        assert_eq!(admit("groups", &["ops"], grouped).unwrap().by, "ops");
+        assert_eq!((operator.subject.as_str(), operator.by.as_str()), ("1", "ada@example.com"));
+        let grouped = json!({"sub": "1", "name": "Ada", "groups": ["all", "ops"]});
+        let operator = admit("groups", &["ops"], grouped).unwrap();
+        assert_eq!((operator.name.as_str(), operator.by.as_str()), ("Ada", "ops"));
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Door {
         let operator = operators.admit(&claims)?;
         let (subject, claim, value) = (&operator.subject, operators.claim(), &operator.by);
         tracing::info!(subject, claim, value, "an operator has signed in to the console");
-        let keep = self.console.open_session(caller);
+        let keep = self.console.open_session(operator.name, caller);
         Ok(go_on(HeaderValue::from_static("/console"), keep))
     }
 }

@@ -145,6 +145,8 @@ async fn an_operator_comes_back_with_a_session() {
     let request = request.header("sec-fetch-site", "same-origin").body(Body::empty()).unwrap();
     let answer = server.router.clone().oneshot(request).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
+    let told: Value = serde_json::from_str(&text(answer).await).unwrap();
+    assert_eq!(told["operator"], "ada@example.com");
 }
 
 #[tokio::test]
