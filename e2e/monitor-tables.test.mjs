@@ -4,10 +4,13 @@ import { once } from "node:events";
 import { after, before, test } from "node:test";
 import WebSocket from "ws";
 import { typed } from "./lib/command.mjs";
+import { eventually } from "./lib/deadline.mjs";
 import { EventGrid, eventGridEvent } from "./lib/eventgrid.mjs";
+import { FakeHub } from "./lib/fake-hub.mjs";
 import { request } from "./lib/http.mjs";
 import { freshHub } from "./lib/hub.mjs";
-import { OWN, WORKSPACE, rows, rowsOf } from "./lib/logs.mjs";
+import { OWN, WORKSPACE, objects, rows, rowsOf } from "./lib/logs.mjs";
+import { Phone } from "./lib/phone.mjs";
 import { Receiver } from "./lib/receiver.mjs";
 import { Sdk } from "./lib/sdk.mjs";
 import { Server, temporaryFolder } from "./lib/server.mjs";
@@ -130,11 +133,83 @@ test("ACSChatMessageReceivedEvents: a row for each client that answers, whatever
     { OperationName: "ChatMessageReceived", ChatThreadId: thread, SenderUserId: alice.id },
   );
   assert.ok(DurationMs >= 0 && DurationMs < 20_000);
-  assert.notEqual(found[0].CorrelationId, "");
+  assert.equal(new Set(found.map(({ CorrelationId }) => CorrelationId)).size, 1);
   const joined = `ACSChatIncomingOperations | where OperationName == 'SendChatMessage'
     | join kind=inner (ACSChatMessageReceivedEvents | project ChatMessageId, RecipientUserId, ResultSignature) on ChatMessageId
     | where ChatMessageId == ${id} | count`;
   assert.deepEqual(await rows(server, joined), [{ Count: 2 }]);
+});
+
+test("ACSChatMessageReceivedEvents: a push to who is away, with what the hub says, and all rows of a message by one id", async (t) => {
+  const [alice, bob, carol] = [await person("Alice"), await person("Bob"), await person("Carol")];
+  const thread = await threadOf(alice, bob, carol);
+  const logs = new Sdk("js", server, "logs");
+  const hub = await FakeHub.start();
+  const unlink = () => request(`${server.ready.https}${CHAT}/unlinkNotificationHub?api-version=2023-04-01`, {
+    method: "POST",
+    headers: { authorization: "Bearer development" },
+    ca: server.ca,
+  });
+  t.after(() => Promise.all([logs.close(), unlink().then(() => hub.close())]));
+  await hub.linkTo(server);
+  const phone = await new Phone(server, bob.token, "android").register();
+  const tab = await Device.connect(server, carol.token, { name: "carols-tab" });
+  t.after(() => tab.close());
+  const client = logs.client({ package: "monitor-query-logs" });
+  /** The rows of a query by the SDK, as soon as there are so many. */
+  const ask = async (query, count) => {
+    let found;
+    await eventually(`${count} rows of ${query}`, async () => {
+      found = objects((await client.queryWorkspace(WORKSPACE, query, { duration: "PT1H" })).tables[0]);
+      return found.length >= count;
+    });
+    return found;
+  };
+
+  const { id } = await alice.thread(thread).sendMessage({ content: "a secret" });
+  const pushes = (message) => `ACSChatMessageReceivedEvents | where Channel == "Push" and ChatMessageId == ${message}`;
+  const [push] = await ask(pushes(id), 1);
+  const { OperationName, ChatThreadId, SenderUserId, RecipientUserId, DeviceId, ResultType, ResultSignature, Level } = push;
+  assert.deepEqual(
+    { OperationName, ChatThreadId, SenderUserId, RecipientUserId, DeviceId, ResultType, ResultSignature, Level },
+    {
+      OperationName: "PushNotification",
+      ChatThreadId: thread,
+      SenderUserId: alice.id,
+      RecipientUserId: bob.id,
+      DeviceId: phone.id,
+      ResultType: "Succeeded",
+      ResultSignature: "Accepted",
+      Level: "Informational",
+    },
+  );
+  const all = await ask(
+    `union ACSChatIncomingOperations, ACSChatMessageReceivedEvents
+     | where CorrelationId == "${push.CorrelationId}" | project OperationName, Channel, Type`,
+    3,
+  );
+  assert.deepEqual(all.map(({ OperationName: name, Channel }) => `${name} ${Channel ?? ""}`).toSorted(), [
+    "ChatMessageReceived WebSocket",
+    "PushNotification Push",
+    "SendChatMessage ",
+  ]);
+  const [{ told }] = await ask(
+    `ACSChatIncomingOperations | where ChatMessageId == ${id}
+     | join kind=inner (ACSChatMessageReceivedEvents | project CorrelationId, RecipientUserId) on CorrelationId
+     | summarize told = dcount(RecipientUserId)`,
+    1,
+  );
+  assert.equal(Number(told), 2);
+  const { out } = await typed(["trace", push.CorrelationId, "--data", server.data]);
+  assert.match(out, /push +hub accepted/, "the same id finds the journey");
+
+  hub.key = "another";
+  const refused = await alice.thread(thread).sendMessage({ content: "refused" });
+  const [failed] = await ask(pushes(refused.id), 1);
+  assert.deepEqual([failed.ResultType, failed.ResultSignature, failed.Level], ["Failed", "NotificationHubKeyRejected", "Warning"]);
+  assert.match(failed.ResultDescription, /key/);
+  assert.notEqual(failed.CorrelationId, push.CorrelationId);
+  await phone.unregister();
 });
 
 test("WebPubSubConnectivity: clients that come, go, and are not let in", async (t) => {

@@ -95,18 +95,25 @@ impl Milestones {
         let trace = caller.map_or(own, |it| it.trace);
         let context = TraceContext { trace, span: self.next_span(own), sampled: false };
         let asked = caller.is_some_and(|it| it.sampled);
-        self.journey(context, caller.map(|it| it.span), if asked { ASKED } else { UNDECIDED })
+        let state = if asked { ASKED } else { UNDECIDED };
+        self.journey(context, caller.map(|it| it.span), Some(own), state)
     }
 
     /// Goes on with a journey whose context was kept, in the part that kept it.
     pub fn resume(&self, context: TraceContext) -> Journey {
-        self.journey(context, None, if context.sampled { RECORDED } else { NOT_RECORDED })
+        self.journey(context, None, None, if context.sampled { RECORDED } else { NOT_RECORDED })
     }
 
-    fn journey(&self, context: TraceContext, parent: Option<SpanId>, state: u8) -> Journey {
-        let state = AtomicU8::new(state);
+    fn journey(
+        &self,
+        context: TraceContext,
+        parent: Option<SpanId>,
+        own: Option<TraceId>,
+        state: u8,
+    ) -> Journey {
+        let (state, notes) = (AtomicU8::new(state), AtomicU64::new(0));
         let milestones = self.clone();
-        Journey(Arc::new(Inner { context, parent, milestones, state, notes: AtomicU64::new(0) }))
+        Journey(Arc::new(Inner { context, parent, own, milestones, state, notes }))
     }
 
     /// Takes what has been recorded since the last call.
@@ -202,6 +209,7 @@ pub struct Journey(Arc<Inner>);
 struct Inner {
     context: TraceContext,
     parent: Option<SpanId>,
+    own: Option<TraceId>,
     milestones: Milestones,
     state: AtomicU8,
     notes: AtomicU64,
@@ -234,6 +242,12 @@ impl Journey {
     /// What work that outlives its cause takes along, and what other programs are told.
     pub fn context(&self) -> TraceContext {
         TraceContext { sampled: self.is_recorded(), ..self.0.context }
+    }
+
+    /// The id of the request that this part is, which no other request has, whatever journey its
+    /// caller told; none of work that was resumed.
+    pub fn request(&self) -> Option<TraceId> {
+        self.0.own
     }
 
     /// Another journey, recorded at the same place.

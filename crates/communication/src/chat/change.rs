@@ -17,7 +17,8 @@ pub struct ChatChange {
     pub actor: Option<Actor>,
     /// When.
     pub at: Timestamp,
-    /// Names the change in everything that it causes.
+    /// Names the change in everything that it causes: the id of the request that asked for it, without
+    /// dashes.
     pub transaction: Arc<str>,
     /// What it is.
     pub kind: ChangeKind,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kernel::milestone::{Note, Stage};
-use kernel::{Result, Timestamp, journey};
+use kernel::{Journey, Result, Timestamp, journey};
 use uuid::Uuid;
 
 use super::change::{Actor, ChangeKind, ChatChange};
@@ -222,14 +222,17 @@ fn note_authorised(access: &Access) {
 /// How often a message is read anew when it changes at the same time.
 const REWRITES: usize = 16;
 
-/// A change by somebody, now.
+/// A change by somebody, now. It is named as the request that asks for it, so that whoever knows the one
+/// finds the other; a request makes one change. What nobody asks for has a name of its own.
 pub(super) fn change(
     thread: &Arc<Thread>,
     actor: Option<Actor>,
     at: Timestamp,
     kind: ChangeKind,
 ) -> ChatChange {
-    let transaction = Uuid::new_v4().simple().to_string().into();
+    let request = Journey::current().and_then(|journey| journey.request());
+    let name = request.map_or_else(|| Uuid::new_v4().simple().to_string(), |it| it.to_string());
+    let transaction = name.into();
     ChatChange { thread: Arc::clone(thread), actor, at, transaction, kind }
 }
 

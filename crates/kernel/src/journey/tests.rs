@@ -83,8 +83,10 @@ fn a_caller_that_tells_its_journey_is_gone_on_with() {
     journey.end("edge", Note::new(Stage::Answered, "202").took(Duration::from_millis(3)));
     let context = journey.context();
     assert_eq!((context.trace, context.sampled), (id(7), true));
+    assert_eq!(journey.request(), Some(id(1)), "requests of one journey stay apart");
     assert_ne!(context.span, caller.span);
     let kept = milestones.resume(TraceContext::parse(&context.to_string()).unwrap());
+    assert_eq!(kept.request(), None);
     kept.note("delivery", Note::new(Stage::Queued, "later").again());
     let recorded = milestones.take();
     assert_eq!(recorded[0].ends, Some(Ends { parent: Some(caller.span) }));

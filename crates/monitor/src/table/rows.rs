@@ -90,12 +90,12 @@ tables! {
     ///
     /// No service documents a table of this name, though users look for it; its columns are ours. They
     /// are those of `ACSChatIncomingOperations` as far as both have them, so that the tables join on
-    /// `ChatThreadId` and `ChatMessageId`.
+    /// `CorrelationId`, `ChatThreadId` and `ChatMessageId`.
     ACSChatMessageReceivedEvents {
         /// `ChatMessageReceived`, `ChatMessageEdited`, `ChatMessageDeleted`; of a push
         /// `PushNotification`.
         operation_name "OperationName" String,
-        /// Names the change that was told, the same for all whom it was told to.
+        /// That of the request that made the change, the same for all whom it was told to.
         correlation_id "CorrelationId" String,
         chat_thread_id "ChatThreadId" String,
         chat_message_id "ChatMessageId" Long,

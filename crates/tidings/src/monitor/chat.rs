@@ -9,6 +9,7 @@ use ::communication::signaling::{self, Answer, EventKind, Transport};
 use ::monitor::table::LogTables;
 use ::monitor::table::rows::ACSChatMessageReceivedEvents;
 use kernel::Clock;
+use uuid::Uuid;
 
 use super::call::millis;
 use crate::config::DEVELOPMENT_RESOURCE;
@@ -42,7 +43,7 @@ impl signaling::Observer for Told {
         };
         let row = ACSChatMessageReceivedEvents {
             operation_name: operation.to_owned(),
-            correlation_id: answer.transaction().to_owned(),
+            correlation_id: correlation(answer.transaction()),
             chat_thread_id: about.thread,
             chat_message_id: about.message.parse().ok(),
             sender_user_id: about.sender,
@@ -62,7 +63,7 @@ impl push::Observer for Told {
         let Some(message) = push.message() else { return };
         let row = ACSChatMessageReceivedEvents {
             operation_name: "PushNotification".to_owned(),
-            correlation_id: push.transaction().to_owned(),
+            correlation_id: correlation(push.transaction()),
             chat_thread_id: push.thread().to_owned(),
             chat_message_id: Some(message),
             sender_user_id: push.sender().to_owned(),
@@ -98,6 +99,11 @@ impl Told {
 
 const SUCCEEDED: &str = "Succeeded";
 const FAILED: &str = "Failed";
+
+/// A change is named as the request that made it; in the tables a request's id has dashes.
+fn correlation(transaction: &str) -> String {
+    Uuid::try_parse(transaction).map_or_else(|_| transaction.to_owned(), |id| id.to_string())
+}
 
 /// The operation of a notification; none of what is no message.
 fn operation(event: EventKind) -> Option<&'static str> {
@@ -145,6 +151,13 @@ mod tests {
         assert_eq!(operation(EventKind::TypingIndicator), None);
         let results = [200, 404, 504].map(|status| of_answer(status).result);
         assert_eq!(results, [SUCCEEDED, FAILED, FAILED]);
+    }
+
+    #[test]
+    fn a_change_is_correlated_as_its_request() {
+        let id = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        assert_eq!(correlation(&id.replace('-', "")), id);
+        assert_eq!(correlation("tx"), "tx", "written by an older program");
     }
 
     #[test]
