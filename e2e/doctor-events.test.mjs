@@ -78,6 +78,15 @@ test("webhook-failing: it is slow", async (t) => {
   assert.match(found.evidence[0].text, /it consents \(3\d\d\d ms\)/);
 });
 
+test("webhook-failing: it is on probation after failing often", async (t) => {
+  const { server, grid, publish } = await subscribed(t, { answer: () => 404 });
+  await silent(server, "webhook-failing");
+  for (let published = 0; published < 100; published += 1) await publish();
+  await eventually("probation", async () => (await grid.seen("orders")).health.probationUntil != null);
+  const { evidence } = await confirms(server, "webhook-failing", "Observed");
+  assert.ok(evidence.some(({ text }) => /is on probation until/.test(text)), JSON.stringify(evidence));
+});
+
 test("throttled: a webhook says that it is busy", async (t) => {
   const { server, grid, receiver, publish } = await subscribed(t, { answer: () => 503 });
   await publish();

@@ -2,15 +2,36 @@
 // services.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { eventually, PATIENCE_MS, within } from "./lib/deadline.mjs";
 import { confirms, doctor, patient, silent, well } from "./lib/doctor.mjs";
 import { FakeHub } from "./lib/fake-hub.mjs";
+import { request } from "./lib/http.mjs";
 import { deviceToken, fail, settled, startSdk } from "./lib/notification-hubs.mjs";
 import { Phone } from "./lib/phone.mjs";
-import { PYTHON, Sdk } from "./lib/sdk.mjs";
+import { Sdk } from "./lib/sdk.mjs";
+import { Server, temporaryFolder } from "./lib/server.mjs";
+import { changeStore, sealed } from "./lib/store.mjs";
+
+const GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tidings/providers";
+const RESOURCE = `${GROUP}/Microsoft.Communication/CommunicationServices/local`;
+const OWN = `${GROUP}/Microsoft.NotificationHubs/namespaces/moved`;
+
+/** One management call, which has to be taken. */
+async function managed(server, method, path, body) {
+  const version = path.includes("NotificationHubs") ? "2023-09-01" : "2023-04-01";
+  const answer = await request(`${server.ready.https}${path}?api-version=${version}`, {
+    method,
+    ca: server.ca,
+    headers: { authorization: "Bearer development", "content-type": "application/json" },
+    body: body && JSON.stringify(body),
+  });
+  assert.ok(answer.status < 300, answer.text);
+  return answer.text && answer.json();
+}
 
 const MANAGED = { provider: "communication", subscription: "00000000-0000-0000-0000-000000000000" };
 
@@ -106,6 +127,15 @@ test("bad-connection-string: refused when it was linked, and a hub that is away"
   await confirms(server, "bad-connection-string", "Observed");
   await link();
   await silent(server, "bad-connection-string");
+  hub.away = true;
+  await confirms(server, "bad-connection-string", "Measured");
+});
+
+test("bad-connection-string: a resource id that is none", async (t) => {
+  const { server, hub, link } = await linkable(t);
+  await assert.rejects(link({ resourceId: "/subscriptions/x", connectionString: hub.connectionString }), { statusCode: 400 });
+  const found = await confirms(server, "bad-connection-string", "Observed");
+  assert.match(found.evidence[0].text, /1 time/);
 });
 
 test("registration-lapsed: the registration of a device has ended", async (t) => {
@@ -115,11 +145,52 @@ test("registration-lapsed: the registration of a device has ended", async (t) =>
   await send("hello");
   await silent(server, "registration-lapsed");
   // The least that a registration holds is a minute; its end is moved here instead of awaited.
-  const sql = "UPDATE communication_devices SET expires_at = 1";
-  const script = `import sqlite3; db = sqlite3.connect(${JSON.stringify(join(server.data, "tidings.db"))}); db.execute("${sql}"); db.commit()`;
-  await promisify(execFile)(PYTHON, ["-c", script]);
+  await changeStore(server.data, "UPDATE communication_devices SET expires_at = 1");
   const found = await confirms(server, "registration-lapsed", "Inferred");
   assert.match(found.evidence[0].text, /apple device/);
+});
+
+/** A certificate for APNs as Apple once gave them to apps, which ran out yesterday: PKCS#12 in base64. */
+async function oldCertificate(folder) {
+  const openssl = (...args) => promisify(execFile)("openssl", args, { cwd: folder });
+  const subject = "/UID=com.example.app/CN=Apple Push Services: com.example.app";
+  await openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "request.pem", "-subj", subject);
+  await openssl("x509", "-req", "-in", "request.pem", "-signkey", "key.pem", "-days", "-1", "-out", "old.pem");
+  await assert.rejects(openssl("x509", "-in", "old.pem", "-noout", "-checkend", "0"), "it has run out");
+  await openssl("pkcs12", "-export", "-inkey", "key.pem", "-in", "old.pem", "-passout", "pass:secret", "-out", "old.p12");
+  return (await readFile(join(folder, "old.p12"))).toString("base64");
+}
+
+test("apns-certificate: a linked hub of this server that moved in with a certificate", async (t) => {
+  const folder = await temporaryFolder();
+  t.after(() => folder.forget());
+  const data = join(folder.path, "data");
+  const [first, hub] = [await Server.start({ data }), `${OWN}/notificationHubs/app`];
+  const { apns: account } = await (await fetch(`${first.ready.http}/fake-push/accounts`)).json();
+  const apns = { ...account, endpoint: `${first.ready.notificationhubs.apns}/3/device` };
+  const token = { apnsCredential: { properties: apns } };
+  await managed(first, "PUT", OWN, { location: "local" });
+  await managed(first, "PUT", hub, { location: "local", properties: token });
+  const rule = `${hub}/authorizationRules/DefaultFullSharedAccessSignature/listKeys`;
+  const { primaryConnectionString: connectionString } = await managed(first, "POST", rule);
+  await managed(first, "POST", `${RESOURCE}/linkNotificationHub`, { resourceId: hub, connectionString });
+  await silent(first, "apns-certificate");
+  const https = Number(new URL(first.ready.https).port);
+  await first.stop();
+  // Calls refuse certificates: it is put where an older version, or another program, would have left it.
+  const certificate = { endpoint: apns.endpoint, apnsCertificate: await oldCertificate(folder.path), certificateKey: "secret" };
+  const secret = JSON.stringify({ apnsCredential: { properties: certificate } });
+  const blob = await sealed(data, "notificationhubs/moved/app/credentials", secret);
+  await changeStore(data, "UPDATE push_hubs SET credentials = ? WHERE name = 'app'", blob);
+  const server = await patient(t, { data, https });
+  for (const tag of ["Measured", "Observed"]) {
+    const found = await confirms(server, "apns-certificate", tag);
+    assert.match(found.evidence[0].text, /'app' has a certificate for APNs/);
+    assert.doesNotMatch(JSON.stringify(found), new RegExp(certificate.apnsCertificate.slice(0, 20)));
+  }
+  await silent(server, "platform-not-configured");
+  await managed(server, "PUT", hub, { location: "local", properties: token });
+  await silent(server, "apns-certificate");
 });
 
 /** A device at the hub of development, and a send to it. */
@@ -169,6 +240,45 @@ test("wrong-apns-environment: APNs knows no device of the hub", async (t) => {
   await silent(server, "wrong-apns-environment");
   await toApple();
   await confirms(server, "wrong-apns-environment", "Observed");
+});
+
+test("wrong-apns-environment: the device belongs to another app", async (t) => {
+  const { server, apple, toApple } = await ownHub(t);
+  await apple(1);
+  for (const device of [deviceToken(1), deviceToken(1).toLowerCase()]) {
+    await fail(server, { service: "apns", device, failure: "DeviceTokenNotForTopic" });
+  }
+  await silent(server, "wrong-apns-environment");
+  await toApple();
+  const found = await confirms(server, "wrong-apns-environment", "Observed");
+  assert.match(found.evidence[0].text, /DeviceTokenNotForTopic/);
+});
+
+test("platform-not-configured: a hub of this server without the credential of a device", async (t) => {
+  const server = await patient(t);
+  const hub = `${OWN}/notificationHubs/app`;
+  await managed(server, "PUT", OWN, { location: "local" });
+  await managed(server, "PUT", hub, { location: "local", properties: {} });
+  const rule = `${hub}/authorizationRules/DefaultFullSharedAccessSignature/listKeys`;
+  const { primaryConnectionString } = await managed(server, "POST", rule);
+  const sdk = startSdk(server, primaryConnectionString, { hub: "app" });
+  t.after(() => sdk.close());
+  await silent(server, "platform-not-configured");
+  await sdk.client.createRegistration({ $make: "createFcmV1RegistrationDescription", of: { fcmV1RegistrationId: "one" } });
+  const found = await confirms(server, "platform-not-configured", "Observed");
+  assert.match(found.evidence[0].text, /'app' has 1 device of fcmv1/);
+});
+
+test("limit-hit: a payload that the push service does not take", async (t) => {
+  const { server, apple, toApple } = await ownHub(t);
+  await apple(1);
+  for (const device of [deviceToken(1), deviceToken(1).toLowerCase()]) {
+    await fail(server, { service: "apns", device, failure: "PayloadTooLarge" });
+  }
+  await silent(server, "limit-hit");
+  await toApple();
+  const found = await confirms(server, "limit-hit", "Observed");
+  assert.match(found.evidence[0].text, /to apple had a payload that is too large/);
 });
 
 test("fcm-credential-revoked: the service account of the hub is refused", async (t) => {

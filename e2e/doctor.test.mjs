@@ -19,6 +19,7 @@ import { freshHub } from "./lib/hub.mjs";
 import { Receiver } from "./lib/receiver.mjs";
 import { Sdk } from "./lib/sdk.mjs";
 import { Device } from "./lib/signaling.mjs";
+import { changeStore } from "./lib/store.mjs";
 import { nowSeconds, tokenFor } from "./lib/token.mjs";
 import { refusedUpgrade } from "./lib/websocket.mjs";
 
@@ -59,12 +60,12 @@ async function listening(t, listener) {
 test("a new system is healthy, and everything that was looked at is listed", async (t) => {
   const server = await patient(t);
   const { report } = await well(server);
-  assert.ok(report.checked >= 31, `${report.checked} hypotheses`);
+  assert.ok(report.checked >= 32, `${report.checked} hypotheses`);
   assert.ok(report.tookMs < 5_000, `${report.tookMs} ms`);
   const { code, out } = await typed(["doctor", "--data", server.data]);
   assert.equal(code, 0, out);
-  assert.match(out, /^Healthy: of 31 hypotheses none is confirmed/);
-  assert.match(out, /Ruled out: websocket-blocked, upgrade-stripped, tls-mismatch,/);
+  assert.match(out, /^Healthy: of 32 hypotheses none is confirmed/);
+  assert.match(out, /Ruled out: stopped-on-the-way, websocket-blocked, upgrade-stripped,/);
   const listed = await request(`${server.ready.admin}/playbook`);
   assert.equal(listed.json().hypotheses.length, report.checked);
 });
@@ -200,6 +201,35 @@ test("clock-skew: a token of the future", async (t) => {
   await confirms(server, "clock-skew", "Observed", "--token", token);
 });
 
+test("clock-skew: a request that was signed long ago", async (t) => {
+  const server = await patient(t);
+  await silent(server, "clock-skew");
+  const headers = {
+    "x-ms-date": new Date(Date.now() - 3_600_000).toUTCString(),
+    "x-ms-content-sha256": createHash("sha256").update("").digest("base64"),
+    authorization: "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=AAAA",
+  };
+  const refused = await request(`${server.ready.http}/identities?api-version=2023-10-01`, { method: "POST", headers });
+  assert.equal(refused.status, 401, refused.text);
+  const found = await confirms(server, "clock-skew", "Observed");
+  assert.match(found.evidence[0].query, /^ACSAuthIncomingOperations/);
+});
+
+test("throttled: this server takes no more of a caller", async (t) => {
+  const server = await patient(t, { env: { TIDINGS_COMMUNICATION_RATE_LIMITS: "1" } });
+  const sdk = new Sdk("js", server, "communication");
+  t.after(() => sdk.close());
+  const { token } = await sdk.client({ client: "identity" }).createUserAndToken(["chat"]);
+  const chat = sdk.client({ client: "chat", token });
+  const { chatThread } = await chat.createChatThread({ topic: "t" });
+  await silent(server, "throttled");
+  const thread = sdk.client({ client: "thread", token, thread: chatThread.id });
+  const sent = await Promise.allSettled(Array.from({ length: 11 }, () => thread.sendMessage({ content: "x" })));
+  assert.ok(sent.some(({ reason }) => reason?.statusCode === 429), JSON.stringify(sent));
+  const found = await confirms(server, "throttled", "Observed");
+  assert.match(found.evidence[0].text, /ACSChatIncomingOperations/);
+});
+
 const FAULTY = {
   "token-expired": ({ accessKey, ready }) => tokenFor(accessKey, `${ready.http}/client/hubs/chat`, { exp: nowSeconds() - 3600 }),
   "wrong-audience": ({ accessKey, ready }) => tokenFor(accessKey, `${ready.http}/client/hubs/another`),
@@ -238,6 +268,39 @@ test("token-revoked: by the token and by the refusal", async (t) => {
   await confirms(server, "token-revoked", "Observed", "--token", ann.token);
   await assert.rejects(ann.chat.listChatThreads({}), { statusCode: 401 });
   await confirms(server, "token-revoked", "Observed");
+});
+
+test("token-revoked: its user is deleted, or the key that issued it was replaced", async (t) => {
+  const { server, person, identity } = await chatFor(t);
+  const [ann, bob] = [await person(), await person()];
+  await identity.deleteUser(ann.user);
+  await assert.rejects(ann.chat.listChatThreads({}), { statusCode: 401 });
+  await confirms(server, "token-revoked", "Observed");
+  await silent(server, "token-revoked", "--user", bob.id);
+  const rotated = await typed(["keys", "rotate", "communication", "primary", "--data", server.data]);
+  assert.equal(rotated.code, 0, rotated.err);
+  await eventually("the key is not in force any more", async () => {
+    const { report } = await doctor(server, "--token", bob.token);
+    return report.findings.some(({ hypothesis, verdict }) => hypothesis === "token-revoked" && verdict === "confirmed");
+  });
+});
+
+test("registration-lapsed: the page of a user was closed long ago", async (t) => {
+  const { server, pair } = await chatFor(t);
+  const { alice, bob, id } = await pair();
+  const body = JSON.stringify({
+    clientDescription: { appId: "AcsWeb", languageId: "en-US" },
+    registrationId: "page",
+    transports: { TROUTER: [{ context: "", path: "https://localhost/", ttl: 7200 }] },
+  });
+  const headers = { "x-skypetoken": bob.token, "content-type": "application/json" };
+  const registered = await request(`${server.ready.https}/registrar/prod/v3/registrations`, { method: "POST", headers, body, ca: server.ca });
+  assert.equal(registered.status, 202, registered.text);
+  await silent(server, "registration-lapsed");
+  await changeStore(server.data, "UPDATE signaling_registrations SET expires_at = 1");
+  await alice.thread(id).sendMessage({ content: "hello?" });
+  const found = await confirms(server, "registration-lapsed", "Inferred");
+  assert.match(found.evidence[0].text, /real-time registration of 8:acs:/);
 });
 
 test("wrong-audience: the token of a user of another resource", async (t) => {

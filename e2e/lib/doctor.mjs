@@ -36,9 +36,21 @@ export async function confirms(server, hypothesis, tag, ...args) {
   assert.equal(finding?.verdict, "confirmed", `${hypothesis}:\n${JSON.stringify(finding)}\nthe others:\n${told(report)}`);
   assert.ok(finding.evidence.some((it) => it.tag === tag), `${tag}: ${JSON.stringify(finding.evidence)}`);
   assert.ok(finding.mitigations[0].text, "a cure");
+  for (const { command } of finding.mitigations) await known(command);
   assert.equal(code, 1);
   return finding;
 }
+
+/** A command of ours that is told can be typed. */
+async function known(command = "") {
+  const [program, ...words] = command.split(" ");
+  if (program !== "tidings" || understood.has(command)) return;
+  const { code, err } = await typed([...words, "--help"]);
+  assert.equal(code, 0, `${command}: ${err}`);
+  understood.add(command);
+}
+
+const understood = new Set();
 
 /** The hypothesis is not confirmed. */
 export async function silent(server, hypothesis, ...args) {

@@ -22,6 +22,8 @@ export class FakeHub {
   outcome = "The Push Notification System handle for the registration is invalid";
   /** The status of other sends. */
   status = 201;
+  /** Whether it takes no connection to its end. */
+  away = false;
   #listener;
 
   static async start(name = "hub") {
@@ -55,6 +57,7 @@ export class FakeHub {
   }
 
   async #take(request, response) {
+    if (this.away) return request.socket.destroy();
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks).toString();

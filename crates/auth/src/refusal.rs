@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use kernel::{Error, ErrorKind, Timestamp};
+use kernel::{Cause, Error, ErrorKind, Timestamp};
 
 use crate::{CLOCK_SKEW, Endpoints};
 
@@ -137,11 +137,32 @@ impl Refusal {
             Self::OtherUrl { .. } => "other_url",
         }
     }
+
+    /// Why, as far as it is told apart from others; nobody has to be told that a text is no token.
+    fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::WrongKey { .. } => Some(Cause::KeyRejected),
+            Self::Expired { .. } => Some(Cause::TokenExpired),
+            Self::NotYetValid { .. } => Some(Cause::ClockOff),
+            Self::NoAudience
+            | Self::OtherHub { .. }
+            | Self::OtherResource { .. }
+            | Self::ClientTokenForRest { .. }
+            | Self::RestTokenForClient { .. }
+            | Self::OtherUrl { .. } => Some(Cause::TokenElsewhere),
+            Self::Missing
+            | Self::OtherScheme { .. }
+            | Self::Malformed(_)
+            | Self::Algorithm { .. }
+            | Self::NoExpiry => None,
+        }
+    }
 }
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::new(ErrorKind::Unauthenticated, "Unauthorized", refusal.to_string())
+            .because(refusal.cause())
             .context(format!("access token refused: {}", refusal.reason()))
     }
 }

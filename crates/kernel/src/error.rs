@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use crate::cause::Cause;
+
 /// A result whose error can be shown to the caller.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -46,6 +48,7 @@ pub enum ErrorKind {
 #[derive(Clone, Debug)]
 pub struct Error {
     kind: ErrorKind,
+    cause: Option<Cause>,
     code: Cow<'static, str>,
     message: String,
     target: Option<Cow<'static, str>>,
@@ -63,6 +66,7 @@ impl Error {
     ) -> Self {
         Self {
             kind,
+            cause: None,
             code: code.into(),
             message: message.into(),
             target: None,
@@ -92,9 +96,25 @@ impl Error {
         self
     }
 
+    /// Says why in a word, where the kind does not.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Option<Cause>>) -> Self {
+        self.cause = cause.into();
+        self
+    }
+
     /// The class of the refusal.
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// Why, in a word, where that is known. It is for the operator: callers are told sentences.
+    pub fn cause(&self) -> Option<Cause> {
+        self.cause.or(match self.kind {
+            ErrorKind::TooLarge => Some(Cause::LimitHit),
+            ErrorKind::Throttled => Some(Cause::Throttled),
+            _ => None,
+        })
     }
 
     /// The stable code.

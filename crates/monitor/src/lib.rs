@@ -1,5 +1,6 @@
 //! What the program knows about what it did.
 //!
+//! - [`cause`]: how rows of failures say why, for programs
 //! - [`journey`]: what became of each notification, stage by stage
 //! - [`kql`]: the query language, pure
 //! - [`table`]: the log tables: appending, keeping, reading
@@ -9,6 +10,7 @@
 //!
 //! Nothing here knows a service: the program's wiring turns what services tell into rows.
 
+pub mod cause;
 pub mod journey;
 pub mod kql;
 pub mod metrics;

@@ -44,6 +44,11 @@ impl Wired {
         Ok(Self { milestones, journeys })
     }
 
+    /// What is kept.
+    pub fn kept(&self) -> Journeys {
+        self.journeys.clone()
+    }
+
     /// What people at the server see.
     pub fn operator_router(&self) -> Router {
         self.journeys.operator_router()

@@ -161,7 +161,7 @@ impl HubDirectory for OwnHubs {
 }
 
 /// How a hub with these credentials proves itself to APNs, if it can at all.
-fn apns_mode(credentials: &PnsCredentials) -> Option<ApnsMode> {
+pub(crate) fn apns_mode(credentials: &PnsCredentials) -> Option<ApnsMode> {
     let credentials = credentials.to_value();
     let properties = credentials["apnsCredential"]["properties"].as_object()?;
     let has = |name: &str| {

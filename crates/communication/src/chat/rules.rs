@@ -1,6 +1,6 @@
 //! Who may do what, and how much of it. Pure.
 
-use kernel::{Error, ErrorKind, Result};
+use kernel::{Cause, Error, ErrorKind, Result};
 
 use super::model::{Metadata, Participant, Thread};
 use crate::identifier::RawId;
@@ -56,7 +56,8 @@ pub(crate) fn check_scope(caller: &Caller, right: Right) -> Result<()> {
         "This operation needs a token with the scope {}; this one has {has}. Issue a token with the \
          scope.",
         needed.join(" or ")
-    )))
+    ))
+    .because(Cause::ScopeMissing))
 }
 
 /// The caller as a participant of the thread.
@@ -69,6 +70,7 @@ pub(super) fn not_a_member(thread: &str, who: &RawId) -> Error {
         "The user '{who}' is not a participant of the thread '{thread}'. A participant must add \
          them first."
     ))
+    .because(Cause::NotParticipant)
 }
 
 /// Typing and receipts are for small threads.

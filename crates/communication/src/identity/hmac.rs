@@ -15,7 +15,7 @@ use auth::{AccessKeys, KeySlot};
 use aws_lc_rs::{digest, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use kernel::{Secret, Timestamp};
+use kernel::{Cause, Secret, Timestamp};
 use std::time::Duration;
 
 /// The parts of a request that a signature covers.
@@ -81,6 +81,17 @@ pub enum HmacRefusal {
         /// The host that arrived.
         host: String,
     },
+}
+
+impl HmacRefusal {
+    /// Why, as far as it is told apart from others.
+    pub(crate) const fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Skew { .. } => Some(Cause::ClockOff),
+            Self::WrongKey { .. } => Some(Cause::KeyRejected),
+            Self::Form | Self::Missing(_) | Self::Date | Self::Content => None,
+        }
+    }
 }
 
 /// The headers that must be signed, in this order.

@@ -223,7 +223,7 @@ pub(crate) fn check_signature(
         body,
     };
     hmac::verify(&signed, &resource.keys.current(), resource.clock_skew, now)
-        .map_err(|reason| refuse(&reason.to_string()))
+        .map_err(|reason| refuse(&reason.to_string()).because(reason.cause()))
 }
 
 fn lifetime(minutes: Option<i64>) -> Result<Duration> {

@@ -383,7 +383,8 @@ impl From<Stored> for Identity {
 }
 
 pub(crate) fn unauthenticated(refusal: TokenRefusal) -> Error {
-    Error::new(ErrorKind::Unauthenticated, "Unauthorized", refusal.to_string())
+    let cause = refusal.cause();
+    Error::new(ErrorKind::Unauthenticated, "Unauthorized", refusal.to_string()).because(cause)
 }
 
 fn no_such_identity(resource: &Resource, id: &RawId) -> Error {

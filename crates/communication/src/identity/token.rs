@@ -12,7 +12,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use kernel::{Secret, Timestamp};
+use kernel::{Cause, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -93,6 +93,18 @@ pub enum TokenRefusal {
     /// The identity is gone.
     #[error("the identity of the token was deleted")]
     IdentityDeleted,
+}
+
+impl TokenRefusal {
+    /// Why, as far as it is told apart from others.
+    pub(crate) const fn cause(self) -> Option<Cause> {
+        match self {
+            Self::Expired(_) => Some(Cause::TokenExpired),
+            Self::UnknownKey | Self::OtherResource => Some(Cause::TokenElsewhere),
+            Self::Revoked | Self::KeyReplaced | Self::IdentityDeleted => Some(Cause::TokenRevoked),
+            Self::Absent | Self::Malformed | Self::Signature => None,
+        }
+    }
 }
 
 impl Claims {

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use kernel::{Error, ErrorKind};
 
+use super::probe::Platform;
+
 /// The kinds of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FaultKind {
@@ -111,12 +113,19 @@ pub struct Fault {
     pub kind: FaultKind,
     /// With what, such as the platform, or what the hub said; no secret.
     pub detail: String,
+    /// Which platform it is about, where a hub that was asked about each shows it for this one alone.
+    pub platform: Option<Platform>,
 }
 
 impl Fault {
     /// A fault.
     pub fn new(kind: FaultKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self { kind, detail: detail.into(), platform: None }
+    }
+
+    /// Of one platform alone.
+    pub(crate) fn of(self, platform: Platform) -> Self {
+        Self { platform: Some(platform), ..self }
     }
 }
 

@@ -114,7 +114,7 @@ pub fn findings(report: &Report) -> (Vec<Fault>, bool) {
             matches!(fault.kind, FaultKind::CredentialsMissing | FaultKind::CredentialsRejected);
         if of_platform || faults.iter().all(|it| it.kind != fault.kind) {
             tracing::debug!(platform = platform.format(), %fault, "a hub has a fault");
-            faults.push(fault);
+            faults.push(if of_platform { fault.of(*platform) } else { fault });
         }
     }
     faults.extend(apns_fault(report.apns));

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use auth::CLOCK_SKEW;
-use kernel::{Error, ErrorKind, Timestamp};
+use kernel::{Cause, Error, ErrorKind, Timestamp};
 
 use crate::calendar::rfc3339;
 
@@ -72,11 +72,23 @@ impl Refusal {
             Self::OtherResource { .. } => "other_resource",
         }
     }
+
+    fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Missing | Self::WrongKey { .. } | Self::WrongSignature { .. } => {
+                Some(Cause::KeyRejected)
+            }
+            Self::Expired { .. } => Some(Cause::TokenExpired),
+            Self::OtherResource { .. } => Some(Cause::TokenElsewhere),
+            Self::OtherScheme | Self::Malformed(_) => None,
+        }
+    }
 }
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::new(ErrorKind::Unauthenticated, "Unauthorized", refusal.to_string())
+            .because(refusal.cause())
             .context(format!("publishing credential refused: {}", refusal.reason()))
     }
 }

@@ -4,6 +4,8 @@
 use std::future;
 use std::pin::Pin;
 
+use crate::journey::Journey;
+
 use super::facts::{
     Answers, Audience, Dead, Found, Handler, Hub, Link, Membership, Reach, Records, Subscription,
     Token, Unknown,
@@ -75,8 +77,18 @@ pub trait Probes: Send + Sync + 'static {
         unavailable()
     }
 
-    /// Failures in the log tables.
-    fn records<'a>(&'a self, question: &'a Question) -> Doing<'a, Records> {
+    /// Failures in the log tables; of a journey, with any of its `ids`, its own alone.
+    fn records<'a>(
+        &'a self,
+        question: &'a Question,
+        ids: Option<&'a [String]>,
+    ) -> Doing<'a, Records> {
+        let _ = (question, ids);
+        unavailable()
+    }
+
+    /// The journey that is asked about; else those of the window that failed or wait.
+    fn journeys<'a>(&'a self, question: &'a Question) -> Doing<'a, Vec<Journey>> {
         let _ = question;
         unavailable()
     }

@@ -69,6 +69,8 @@ pub struct Question {
     pub device: Option<String>,
     /// The name of an event subscription.
     pub subscription: Option<String>,
+    /// One notification: its trace id, or the id of its request, message, event, notification or call.
+    pub journey: Option<String>,
     /// A hub: of Web PubSub for connections, of Notification Hubs for pushes.
     pub hub: Option<String>,
     /// A token that does not work.
@@ -89,6 +91,7 @@ impl Default for Question {
             thread: None,
             device: None,
             subscription: None,
+            journey: None,
             hub: None,
             token: None,
             endpoint: None,
@@ -107,6 +110,7 @@ struct Body {
     thread: Option<String>,
     device: Option<String>,
     subscription: Option<String>,
+    journey: Option<String>,
     hub: Option<String>,
     token: Option<String>,
     endpoint: Option<String>,
@@ -121,8 +125,8 @@ impl Question {
     /// `Invalid`, naming the field.
     pub fn parse(body: &[u8]) -> Result<Self> {
         let body: Body = serde_json::from_slice(body).map_err(|error| {
-            let fields = "symptom, user, thread, device, subscription, hub, token, endpoint, proxy \
-                          and since";
+            let fields = "symptom, user, thread, device, subscription, journey, hub, token, \
+                          endpoint, proxy and since";
             wrong(
                 "body",
                 format!("The body is a JSON object with {fields}, all optional: {error}."),
@@ -136,6 +140,7 @@ impl Question {
             thread: given(body.thread),
             device: given(body.device),
             subscription: given(body.subscription),
+            journey: given(body.journey),
             hub: given(body.hub),
             token: given(body.token).map(Secret::new),
             endpoint: given(body.endpoint),
@@ -154,6 +159,7 @@ impl Question {
             thread: self.thread.clone(),
             device: self.device.clone(),
             subscription: self.subscription.clone(),
+            journey: self.journey.clone(),
             hub: self.hub.clone(),
             token: self.token.as_ref().map(|it| it.expose().to_owned()),
             endpoint: self.endpoint.clone(),
@@ -174,6 +180,7 @@ impl Question {
             ("thread", &self.thread),
             ("device", &self.device),
             ("subscription", &self.subscription),
+            ("journey", &self.journey),
             ("hub", &self.hub),
             ("endpoint", &self.endpoint),
             ("proxy", &self.proxy),

@@ -64,33 +64,47 @@ pub struct Evidence {
     /// The query of the log tables that tells the same, for who wants to look.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub query: Option<String>,
+    /// The id by which `tidings trace` tells the journey that it is of.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub trace: Option<String>,
 }
 
 impl Evidence {
     /// Tested just now.
     pub fn measured(text: impl Into<String>) -> Self {
-        Self { tag: Tag::Measured, text: text.into(), query: None }
+        Self::new(Tag::Measured, text)
     }
 
     /// Read in a record.
     pub fn observed(text: impl Into<String>) -> Self {
-        Self { tag: Tag::Observed, text: text.into(), query: None }
+        Self::new(Tag::Observed, text)
     }
 
     /// Coincides with a change.
     pub fn correlated(text: impl Into<String>) -> Self {
-        Self { tag: Tag::Correlated, text: text.into(), query: None }
+        Self::new(Tag::Correlated, text)
     }
 
     /// Follows from an absence.
     pub fn inferred(text: impl Into<String>) -> Self {
-        Self { tag: Tag::Inferred, text: text.into(), query: None }
+        Self::new(Tag::Inferred, text)
+    }
+
+    fn new(tag: Tag, text: impl Into<String>) -> Self {
+        Self { tag, text: text.into(), query: None, trace: None }
     }
 
     /// With the query that repeats it.
     #[must_use]
     pub fn query(mut self, query: impl Into<String>) -> Self {
         self.query = Some(query.into());
+        self
+    }
+
+    /// With the id of its journey, if there is one.
+    #[must_use]
+    pub fn trace(mut self, id: impl Into<String>) -> Self {
+        self.trace = Some(id.into()).filter(|id| !id.is_empty());
         self
     }
 }

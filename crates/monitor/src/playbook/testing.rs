@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kernel::Timestamp;
+use kernel::milestone::Outcome;
+use kernel::{Cause, Stage, Timestamp, TraceId};
+
+use crate::journey::{self, Journey, Step, Summary};
 
 use super::facts::{
     Answers, Audience, Certificate, End, Facts, Fault, Hub, HubCheck, Link, LinkedHub, Phone,
@@ -43,6 +46,7 @@ pub(super) fn healthy() -> Facts {
         subscriptions: Ok(vec![subscription()]),
         handlers: Ok(Vec::new()),
         records: Ok(Records::default()),
+        journeys: Ok(Vec::new()),
         ..Facts::unasked(NOW, Duration::from_hours(1))
     }
 }
@@ -116,18 +120,51 @@ pub(super) fn certificate(problem: Option<&str>) -> Certificate {
     }
 }
 
-/// Puts a failure into a log table.
-pub(super) fn record(facts: &mut Facts, table: Table, status: &str, message: &str) {
+/// Puts a failure into a log table, with a cause.
+pub(super) fn failure(facts: &mut Facts, table: Table, cause: Cause) {
+    record(facts, table, "401", Some(cause));
+}
+
+/// Puts a failure into a log table, with this status.
+pub(super) fn record(facts: &mut Facts, table: Table, status: &str, cause: Option<Cause>) {
     let records = facts.records.as_mut().expect("they are known");
     records.rows.push(Record {
         table,
         operation: "Operation".to_owned(),
         status: status.to_owned(),
         who: String::new(),
-        message: message.to_owned(),
+        cause,
+        message: "It was refused.".to_owned(),
+        trace: String::new(),
         count: 1,
         last: facts.now,
     });
+}
+
+/// A journey of these stages.
+pub(super) fn journey(verdict: journey::Verdict, steps: Vec<Step>) -> Journey {
+    let summary = Summary {
+        id: TraceId::parse("4bf92f3577b34da6a3ce929d0e0e4736").expect("it is one"),
+        service: "webpubsub".to_owned(),
+        what: "5 bytes".to_owned(),
+        started: NOW,
+        ended: NOW,
+        stages: steps.len() as u64,
+        verdict,
+    };
+    Journey { summary, subjects: Vec::new(), steps }
+}
+
+/// One stage.
+pub(super) fn step(service: &str, stage: Stage, outcome: Outcome) -> Step {
+    Step {
+        at: NOW,
+        took: None,
+        service: service.to_owned(),
+        stage: stage.as_str().to_owned(),
+        outcome: outcome.as_str().to_owned(),
+        detail: "something".to_owned(),
+    }
 }
 
 /// Lets the linked hub answer a test send with a fault.
@@ -135,9 +172,10 @@ pub(super) fn hub_says(facts: &mut Facts, code: &str) {
     hub_fault(facts, code, "apple");
 }
 
-/// The same, in these words.
-pub(super) fn hub_fault(facts: &mut Facts, code: &str, detail: &str) {
-    let fault = Fault { code: code.to_owned(), detail: detail.to_owned() };
+/// The same, for a platform.
+pub(super) fn hub_fault(facts: &mut Facts, code: &str, platform: &str) {
+    let platform = Some(platform.to_owned());
+    let fault = Fault { code: code.to_owned(), detail: "it says so".to_owned(), platform };
     linked(facts).check = HubCheck::Asked(vec![fault]);
 }
 
@@ -145,7 +183,8 @@ pub(super) fn hub_fault(facts: &mut Facts, code: &str, detail: &str) {
 pub(super) fn send_found(facts: &mut Facts, code: &str, works_by_now: bool) {
     let at = facts.now - Duration::from_secs(60);
     let hub = linked(facts);
-    hub.last_fault = Some((Fault { code: code.to_owned(), detail: "401".to_owned() }, at));
+    let fault = Fault { code: code.to_owned(), detail: "401".to_owned(), platform: None };
+    hub.last_fault = Some((fault, at));
     hub.check = match works_by_now {
         true => HubCheck::Asked(Vec::new()),
         false => HubCheck::NotAsked("it is away".to_owned()),

@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use kernel::SystemClock;
+use kernel::milestone::Outcome;
+use kernel::{Stage, SystemClock};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use crate::journey::{Journey, Verdict as Standing};
+
 use super::facts::{Found, Need, Unknown};
-use super::testing::healthy;
+use super::testing::{healthy, journey, step};
 use super::*;
 
 /// Knows that everything is well; what is not implemented is not known.
@@ -23,8 +26,16 @@ impl Probes for Well {
         Box::pin(future::ready(healthy().reach))
     }
 
-    fn records<'a>(&'a self, _: &'a Question) -> Doing<'a, Records> {
+    fn records<'a>(&'a self, _: &'a Question, _: Option<&'a [String]>) -> Doing<'a, Records> {
         Box::pin(future::ready(healthy().records))
+    }
+
+    fn journeys<'a>(&'a self, question: &'a Question) -> Doing<'a, Vec<Journey>> {
+        let steps = vec![step("eventgrid", Stage::WebhookAnswered, Outcome::Failed)];
+        let failed = journey(Standing::Failed, steps);
+        let known = question.journey.as_deref() != Some("unknown");
+        let asked = question.journey.is_some() && known;
+        Box::pin(future::ready(Ok(asked.then_some(failed).into_iter().collect())))
     }
 
     fn token<'a>(&'a self, _: &'a Question) -> Doing<'a, Option<Token>> {
@@ -98,6 +109,7 @@ fn a_judge_uses_no_fact_that_its_hypothesis_does_not_ask_for() {
         forget(needs, Need::Subscriptions, &mut facts.subscriptions);
         forget(needs, Need::Handlers, &mut facts.handlers);
         forget(needs, Need::Records, &mut facts.records);
+        forget(needs, Need::Journeys, &mut facts.journeys);
         assert_eq!(hypothesis.judged(&question, &facts), whole, "{}", hypothesis.name);
     }
 }
@@ -119,6 +131,18 @@ async fn a_symptom_chooses_hypotheses() {
 }
 
 #[tokio::test]
+async fn a_journey_chooses_hypotheses_by_what_it_went_through() {
+    let about = |id: &str| Question { journey: Some(id.to_owned()), ..Question::default() };
+    let report = playbook(Well).examine(&about("7")).await;
+    let names: Vec<&str> = report.findings.iter().map(|it| it.hypothesis.as_str()).collect();
+    assert!(names.contains(&"webhook-failing") && !names.contains(&"tls-mismatch"), "{names:?}");
+    assert_eq!(report.findings[0].hypothesis, "stopped-on-the-way");
+    assert_eq!(report.findings[0].verdict, Verdict::Confirmed);
+    let report = playbook(Well).examine(&about("unknown")).await;
+    assert!(report.findings.iter().all(|it| it.verdict == Verdict::CannotTell), "{report:#?}");
+}
+
+#[tokio::test]
 async fn what_no_probe_knows_cannot_be_told() {
     let report = playbook(Well).examine(&Question::default()).await;
     let verdict =
@@ -133,8 +157,10 @@ async fn a_probe_that_never_answers_delays_the_report_by_the_limit() {
     let begun = tokio::time::Instant::now();
     let report = playbook(Stuck).examine(&about(Symptom::Connect)).await;
     assert_eq!(begun.elapsed(), LIMIT);
-    let blocked = &report.with(Verdict::CannotTell).next().unwrap().evidence[0];
-    assert!(blocked.text.contains("within 8 seconds"), "{}", blocked.text);
+    let mut unknown = report.with(Verdict::CannotTell);
+    let blocked = unknown.find(|it| it.hypothesis == "websocket-blocked").unwrap();
+    let blocked = &blocked.evidence[0];
+    assert!(blocked.text.contains("within 6 seconds"), "{}", blocked.text);
 }
 
 async fn ask(request: Request<Body>) -> (StatusCode, Value) {

@@ -1,6 +1,6 @@
 //! `tidings doctor`: what can be typed, and what it means.
 //!
-//! Exit codes are for scripts: 0 when nothing is confirmed, 1 when something is, 2 when it could not be
+//! Exit codes are for scripts: 0 when nothing is confirmed, 1 when something is, 2 when nothing could be
 //! found out.
 
 use std::io::Read as _;
@@ -18,7 +18,19 @@ use crate::terminal;
 /// A token is no longer than this.
 const MAX_TOKEN: u64 = 64 * 1024;
 
+/// What scripts and people learn from the end of `--help`.
+const MORE: &str = "\
+Exit codes: 0 when nothing is confirmed, 1 when something is, 2 when nothing could be found out.
+Nothing is changed; a report takes less than ten seconds.
+
+Examples:
+  tidings doctor                                    what is wrong, if anything
+  tidings doctor --symptom push --user 8:acs:...    why this user's phone is silent
+  tidings doctor --journey <id>                     why this very message did not arrive
+  tidings doctor --endpoint https://push.example.com --proxy http://proxy:3128";
+
 #[derive(Debug, Args)]
+#[command(after_help = MORE)]
 pub(super) struct Doctor {
     /// What people see; without it, everything is looked at
     #[arg(long, value_name = "SYMPTOM", value_parser = Symptom::ALL.map(Symptom::name))]
@@ -35,6 +47,10 @@ pub(super) struct Doctor {
     /// Which event subscription; its webhook is asked for its consent once more
     #[arg(long, value_name = "NAME")]
     subscription: Option<String>,
+    /// Which notification: its trace id, the x-ms-request-id of its request, or the id of a message,
+    /// event, notification or call; only what it went through is looked at
+    #[arg(long, value_name = "ID")]
+    journey: Option<String>,
     /// Which hub, of Web PubSub or Notification Hubs
     #[arg(long, value_name = "NAME")]
     hub: Option<String>,
@@ -64,6 +80,7 @@ impl Doctor {
         match self.examine() {
             Ok(Health::Well) => Ok(ExitCode::SUCCESS),
             Ok(Health::Ill) => Ok(ExitCode::from(1)),
+            Ok(Health::Unknown) => Ok(ExitCode::from(2)),
             Err(error) => {
                 terminal::complain(&format!("tidings: error: {error:#}\n"));
                 Ok(ExitCode::from(2))
@@ -72,17 +89,17 @@ impl Doctor {
     }
 
     fn examine(self) -> anyhow::Result<Health> {
-        let config = self.place.config()?;
+        let (config, place) = (self.place.config()?, self.place.typed());
         let token = self.token.map(read).transpose()?;
         let asked = json!({
             "symptom": self.symptom, "user": self.user, "thread": self.thread,
-            "device": self.device, "subscription": self.subscription, "hub": self.hub,
-            "token": token, "endpoint": self.endpoint, "proxy": self.proxy, "since": self.since,
+            "device": self.device, "subscription": self.subscription, "journey": self.journey,
+            "hub": self.hub, "token": token, "endpoint": self.endpoint, "proxy": self.proxy, "since": self.since,
         });
         let question = Question::parse(asked.to_string().as_bytes())?;
         let mut health = Health::Well;
         wait_for(async {
-            health = doctor::examine(&config, &question, self.json).await?;
+            health = doctor::examine(&config, &question, &place, self.json).await?;
             Ok(())
         })?;
         Ok(health)

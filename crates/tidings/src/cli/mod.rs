@@ -289,6 +289,12 @@ impl Dev {
 }
 
 impl Place {
+    /// As it was typed, for commands that are about the same server.
+    fn typed(&self) -> Vec<(&'static str, String)> {
+        let config = self.config.as_ref().map(|file| ("--config", file.display().to_string()));
+        self.data.clone().map(|folder| ("--data", folder)).into_iter().chain(config).collect()
+    }
+
     fn config(&self) -> anyhow::Result<Config> {
         match &self.config {
             Some(file) => checked_file(file),

@@ -18,20 +18,34 @@ pub enum Health {
     Well,
     /// Something is.
     Ill,
+    /// Nothing could be found out.
+    Unknown,
 }
+
+/// The options that name the server, as they were typed: commands that are printed carry them on.
+pub type Place = [(&'static str, String)];
 
 /// Asks, and prints the report.
 ///
 /// # Errors
 /// When nothing can be found out: the server refuses the question, or its answer cannot be read.
-pub async fn examine(config: &Config, question: &Question, json: bool) -> anyhow::Result<Health> {
+pub async fn examine(
+    config: &Config,
+    question: &Question,
+    place: &Place,
+    json: bool,
+) -> anyhow::Result<Health> {
     let report = report(config, question).await?;
     let text = match json {
         true => format!("{}\n", serde_json::to_string_pretty(&report)?),
-        false => told(&report),
+        false => told(&report, place),
     };
     terminal::say(&text)?;
-    Ok(if report.healthy { Health::Well } else { Health::Ill })
+    Ok(match report.healthy {
+        false => Health::Ill,
+        true if report.with(Verdict::RuledOut).next().is_none() => Health::Unknown,
+        true => Health::Well,
+    })
 }
 
 async fn report(config: &Config, question: &Question) -> anyhow::Result<Report> {
@@ -76,22 +90,21 @@ const TEXT: usize = 38;
 const END: usize = 120;
 
 /// The report for people: a table, confirmed first; what was ruled out is one line.
-fn told(report: &Report) -> String {
+fn told(report: &Report, place: &Place) -> String {
     let seconds = report.took_ms as f64 / 1000.0;
     let of = |verdict: Verdict| report.with(verdict).count();
-    let mut out = match report.healthy {
-        true => format!(
-            "Healthy: of {} hypotheses none is confirmed ({seconds:.1} s).\n",
-            report.checked
-        ),
-        false => format!(
-            "{} of {} hypotheses confirmed ({seconds:.1} s).\n",
-            of(Verdict::Confirmed),
-            report.checked
-        ),
+    let checked = report.checked;
+    let mut out = match (of(Verdict::Confirmed), of(Verdict::CannotTell)) {
+        (0, 0) => format!("Healthy: of {checked} hypotheses none is confirmed"),
+        (0, unknown) if unknown == checked => "Nothing could be found out".to_owned(),
+        (0, unknown) => {
+            format!("Of {checked} hypotheses none is confirmed, and {unknown} cannot be told")
+        }
+        (confirmed, _) => format!("{confirmed} of {checked} hypotheses confirmed"),
     };
+    out.push_str(&format!(" ({seconds:.1} s).\n"));
     let shown = report.findings.iter().filter(|it| it.verdict != Verdict::RuledOut);
-    let rows: String = shown.map(row).collect();
+    let rows: String = shown.map(|it| row(it, place)).collect();
     if !rows.is_empty() {
         let head = format!("{:VERDICT$}{:width$}", "HYPOTHESIS", "VERDICT", width = TEXT - VERDICT);
         out.push_str(&format!("\n{head}EVIDENCE, MITIGATION\n{rows}"));
@@ -105,21 +118,25 @@ fn told(report: &Report) -> String {
     out
 }
 
-fn row(finding: &Finding) -> String {
+fn row(finding: &Finding, place: &Place) -> String {
     let Finding { hypothesis, title, verdict, evidence, mitigations } = finding;
     let mut lines = wrapped(title, 0, END - TEXT);
-    for Evidence { tag, text, query } in evidence {
+    for Evidence { tag, text, query, trace } in evidence {
         lines.extend(wrapped(&format!("[{}] {text}", tag.name()), 2, END - TEXT));
         // Whole on one line, to be copied.
         lines.extend(
             query
                 .as_ref()
-                .map(|query| format!("  $ tidings logs query '{}'", query.replace('\n', " "))),
+                .map(|query| format!("tidings logs query '{}'", query.replace('\n', " ")))
+                .map(|command| format!("  $ {}", placed(&command, place))),
         );
+        let trace = trace.as_ref().map(|id| placed(&format!("tidings trace {id}"), place));
+        lines.extend(trace.map(|command| format!("  $ {command}")));
     }
     for Mitigation { text, command, link } in mitigations {
         lines.extend(wrapped(&format!("> {text}"), 2, END - TEXT));
-        lines.extend(command.as_ref().map(|command| format!("  $ {command}")));
+        let command = command.as_ref().map(|command| placed(command, place));
+        lines.extend(command.map(|command| format!("  $ {command}")));
         lines.extend(link.as_ref().map(|link| format!("  {link}")));
     }
     let mut row =
@@ -132,6 +149,25 @@ fn row(finding: &Finding) -> String {
         row.push('\n');
     }
     row
+}
+
+/// A command about the server that was asked, to be pasted as it is.
+fn placed(command: &str, place: &Place) -> String {
+    let mut words = command.split(' ').skip_while(|word| *word != "tidings").skip(1);
+    let takes: &[&str] = match words.next() {
+        None | Some("config" | "serve") => &[],
+        Some("dev" | "trust") => &["--data"],
+        Some(_) => &["--data", "--config"],
+    };
+    let mut out = command.to_owned();
+    for (name, value) in place.iter().filter(|(name, _)| takes.contains(name)) {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@".contains(c);
+        match !value.is_empty() && value.chars().all(is_plain) {
+            true => out.push_str(&format!(" {name} {value}")),
+            false => out.push_str(&format!(" {name} '{}'", value.replace('\'', "'\\''"))),
+        }
+    }
+    out
 }
 
 /// Lines of words that are no longer than `width`, if no word is; those after the first are indented.
@@ -175,7 +211,7 @@ mod tests {
             finding("c", Verdict::Confirmed),
             finding("d", Verdict::RuledOut),
         ];
-        let text = told(&Report::new(findings, Duration::from_millis(1234)));
+        let text = told(&Report::new(findings, Duration::from_millis(1234)), &[]);
         assert!(text.starts_with("1 of 4 hypotheses confirmed (1.2 s).\n\nHYPOTHESIS"), "{text}");
         let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} in\n{text}"));
         assert!(place("\nc ") < place("\nb "), "{text}");
@@ -189,7 +225,7 @@ mod tests {
     #[test]
     fn a_healthy_report_says_so_and_lists_what_was_looked_at() {
         let findings = vec![finding("a", Verdict::RuledOut), finding("b", Verdict::RuledOut)];
-        let text = told(&Report::new(findings, Duration::ZERO));
+        let text = told(&Report::new(findings, Duration::ZERO), &[]);
         let expected = "Healthy: of 2 hypotheses none is confirmed (0.0 s).\n\nRuled out: a, b.\n";
         assert_eq!(text, expected);
     }
@@ -200,6 +236,31 @@ mod tests {
         for it in ::monitor::playbook::ALL {
             assert!(page.contains(&format!("### {}\n", it.name)), "{}", it.name);
         }
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_not_called_healthy() {
+        let findings = |other| vec![finding("a", Verdict::CannotTell), finding("b", other)];
+        let text = told(&Report::new(findings(Verdict::RuledOut), Duration::ZERO), &[]);
+        assert!(text.starts_with("Of 2 hypotheses none is confirmed, and 1 cannot be"), "{text}");
+        let text = told(&Report::new(findings(Verdict::CannotTell), Duration::ZERO), &[]);
+        assert!(text.starts_with("Nothing could be found out (0.0 s)."), "{text}");
+    }
+
+    #[test]
+    fn commands_are_about_the_server_that_was_asked() {
+        let place = [("--data", "./my data".to_owned())];
+        for (command, expected) in [
+            ("tidings push fix", "tidings push fix --data './my data'"),
+            ("tidings trust", "tidings trust --data './my data'"),
+            ("tidings config explain gateway", "tidings config explain gateway"),
+            ("timedatectl status", "timedatectl status"),
+        ] {
+            assert_eq!(placed(command, &place), expected);
+        }
+        let place = [("--config", "/etc/tidings.toml".to_owned())];
+        assert_eq!(placed("tidings trace 1", &place), "tidings trace 1 --config /etc/tidings.toml");
+        assert_eq!(placed("tidings trust", &place), "tidings trust");
     }
 
     #[test]

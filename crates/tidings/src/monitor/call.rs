@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ::monitor::cause;
 use axum::http::header::{LOCATION as LOCATION_HEADER, USER_AGENT};
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
@@ -34,8 +35,8 @@ pub(super) struct Begun {
 pub(super) struct Call {
     pub begun: Begun,
     pub status: u16,
-    /// Why it was refused: what the caller was told, what the operator alone may read, and what the
-    /// token said.
+    /// Why it was refused: what the caller was told, what the operator alone may read, what the token
+    /// said, and the cause in a word.
     pub reason: String,
     pub took: Duration,
     pub claims: Option<Claims>,
@@ -58,6 +59,7 @@ impl Call {
         }
         let made = response.headers().get(LOCATION_HEADER);
         let made = made.and_then(|it| it.to_str().ok()).unwrap_or_default().to_owned();
+        let reason = cause::told(reason, refused.and_then(|error| error.cause()));
         let granted = response.extensions().get::<Granted>().cloned();
         let took = now.since(begun.time);
         Self { begun, status, reason, took, claims, made, granted }

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use ::monitor::cause;
 use ::monitor::table::LogTables;
 use ::monitor::table::rows::{WebPubSubConnectivity, WebPubSubMessaging};
 use gateway::Close;
-use kernel::{Clock, Timestamp};
+use kernel::{Cause, Clock, Timestamp};
 use webpubsub::message::Sent;
 use webpubsub::session::Ending;
 use webpubsub::{ConnectionObserver, Observed};
@@ -51,7 +52,7 @@ impl ConnectionObserver for Connectivity {
             connection_id: seen.connection.to_owned(),
             level: level.to_owned(),
             location: LOCATION.to_owned(),
-            message,
+            message: cause::told(message, seen.gone.and_then(cause_of)),
             operation_name: operation.to_owned(),
             user_id: seen.user.unwrap_or_default().to_owned(),
             ..WebPubSubConnectivity::default()
@@ -88,6 +89,18 @@ impl ConnectionObserver for Connectivity {
 
 fn resource(name: &str) -> String {
     web_pubsub_id(name).map(|id| id.to_string()).unwrap_or_default()
+}
+
+/// Why a client has gone, as far as it is told apart from others.
+fn cause_of(close: &Close) -> Option<Cause> {
+    /// The close code of a message beyond the limit.
+    const TOO_LARGE: u16 = 1009;
+    match Ending::of(close) {
+        Ending::SlowClient => Some(Cause::SlowReceiver),
+        Ending::Throttled => Some(Cause::LimitHit),
+        Ending::BadRequest if close.code == TOO_LARGE => Some(Cause::LimitHit),
+        _ => None,
+    }
 }
 
 /// The operation and level of a client's coming or going. One that says goodbye, or whose application

@@ -15,7 +15,7 @@ use super::operators::{encoded, moment, number, text};
 /// Webhooks that are asked for their consent once more.
 const MOST_ASKED: usize = 16;
 /// How long they may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(4);
 
 impl Installation {
     /// All event subscriptions, or those of the name that was asked about. A webhook that gets nothing,

@@ -8,6 +8,7 @@
 //! | `push` | the linked hub, the hubs of this server, pushes that were given up |
 //! | `events` | event subscriptions and event handlers |
 //! | `records` | failures in the log tables |
+//! | `journeys` | where notifications stopped |
 //! | `operators` | what the services tell people, asked within the process |
 //! | `offline` | what is known without a running server |
 //!
@@ -16,6 +17,7 @@
 
 mod chat;
 mod events;
+mod journeys;
 mod offline;
 mod operators;
 mod push;
@@ -25,6 +27,7 @@ mod token;
 
 use std::sync::Arc;
 
+use ::monitor::journey::{Journey, Journeys};
 use ::monitor::playbook::{
     Answers, Audience, Dead, Doing, Handler, Hub, Link, Membership, Playbook, Probes, Question,
     Reach, Records, Subscription, Token, Unknown,
@@ -52,6 +55,7 @@ struct Installation {
     /// What clients are told to connect to.
     endpoints: Vec<String>,
     operators: Operators,
+    journeys: Journeys,
     resources: Vec<Wired>,
     communication: communication::Wired,
     phones: Phones,
@@ -78,6 +82,7 @@ pub fn playbook(
         dialer: Dialer::new(config, Arc::clone(&clock))?,
         endpoints: endpoints(config, listening),
         operators: Operators::new(operators),
+        journeys: services.journeys.kept(),
         resources: services.resources.clone(),
         communication: services.communication.clone(),
         phones: services.phones.clone(),
@@ -146,8 +151,16 @@ impl Probes for Installation {
         Box::pin(async move { Ok(self.failing_handlers()) })
     }
 
-    fn records<'a>(&'a self, question: &'a Question) -> Doing<'a, Records> {
-        Box::pin(records::read(&self.operators, question.since))
+    fn records<'a>(
+        &'a self,
+        question: &'a Question,
+        ids: Option<&'a [String]>,
+    ) -> Doing<'a, Records> {
+        Box::pin(records::read(&self.operators, question.since, ids))
+    }
+
+    fn journeys<'a>(&'a self, question: &'a Question) -> Doing<'a, Vec<Journey>> {
+        Box::pin(journeys::read(&self.journeys, question, self.clock.now()))
     }
 }
 

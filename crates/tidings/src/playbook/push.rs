@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ::communication::link::Stage;
+use ::communication::link::{ApnsMode, Stage};
 use ::communication::push::QUEUE;
 use ::communication::standing;
 use ::monitor::playbook::{
@@ -12,6 +12,8 @@ use ::notificationhubs::Trial;
 use delivery::DeadLetters;
 use kernel::Timestamp;
 use serde_json::Value;
+
+use crate::phones::apns_mode;
 
 use super::operators::{encoded, moment, number, text};
 use super::{Installation, unknown};
@@ -35,6 +37,7 @@ impl Installation {
         let fault = |it: &::communication::link::Fault| Fault {
             code: it.kind.code().to_owned(),
             detail: it.detail.clone(),
+            platform: it.platform.map(|it| it.format().to_owned()),
         };
         let check = match links.check(resource).await {
             Ok(Some(faults)) => HubCheck::Asked(faults.iter().map(fault).collect()),
@@ -80,13 +83,19 @@ impl Installation {
         let latest = self.operators.get(&latest).await?;
         let trials = self.notification_hubs.try_credentials(&namespace, &name).await;
         let trials = trials.map_err(|error| unknown(&error))?;
-        let now = self.clock.now();
+        let credentials = self.notification_hubs.credentials(&namespace, &name);
+        let credentials = credentials.map_err(|error| unknown(&error))?;
+        let asked = Asked {
+            trials: &trials,
+            has_certificate: apns_mode(&credentials) == Some(ApnsMode::Certificate),
+            now: self.clock.now(),
+        };
         let routes = shown["platforms"].as_array().into_iter().flatten();
         Ok(Hub {
             namespace,
             name,
             devices: by_platform(&devices["devices"]),
-            routes: routes.map(|it| route(it, &trials, now)).collect(),
+            routes: routes.map(|it| route(it, &asked)).collect(),
             outcomes: outcomes(&latest, since),
         })
     }
@@ -121,10 +130,18 @@ fn by_platform(devices: &Value) -> BTreeMap<String, u64> {
     platforms
 }
 
-fn route(shown: &Value, trials: &[Trial], now: Timestamp) -> Route {
+/// What is known of a hub beside what the service tells people.
+struct Asked<'a> {
+    trials: &'a [Trial],
+    /// Whether its credential for APNs is a certificate.
+    has_certificate: bool,
+    now: Timestamp,
+}
+
+fn route(shown: &Value, asked: &Asked<'_>) -> Route {
     let platform = text(&shown["platform"]);
-    let tried = trials.iter().find(|it| it.platform.format() == platform).map(|it| Problem {
-        at: now,
+    let tried = asked.trials.iter().find(|it| it.platform.format() == platform).map(|it| Problem {
+        at: asked.now,
         outcome: it.outcome.name.as_str().to_owned(),
         reason: it.outcome.reason.to_string(),
         explanation: it.outcome.explanation.to_string(),
@@ -137,6 +154,7 @@ fn route(shown: &Value, trials: &[Trial], now: Timestamp) -> Route {
         explanation: text(&problem["explanation"]),
     });
     Route {
+        is_certificate: asked.has_certificate && platform == "apple",
         platform,
         unusable: shown["unusable"].as_str().map(str::to_owned),
         is_refused: shown["credentialRefused"].as_bool().unwrap_or_default(),

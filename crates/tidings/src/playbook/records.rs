@@ -3,15 +3,21 @@
 use std::time::Duration;
 
 use ::monitor::playbook::{Found, Record, Records, Table, Unknown};
+use kernel::Cause;
 use serde_json::{Value, json};
 
 use super::operators::{Operators, moment, number, text};
 
-/// Reads what failed in the window.
-pub(super) async fn read(operators: &Operators, window: Duration) -> Found<Records> {
+/// Reads what failed in the window; with the `ids` of a journey, of it alone.
+pub(super) async fn read(
+    operators: &Operators,
+    window: Duration,
+    ids: Option<&[String]>,
+) -> Found<Records> {
     let mut records = Records::default();
     for table in Table::ALL {
-        let answer = operators.post("/logs/query", &json!({ "query": table.query(window) })).await;
+        let answer =
+            operators.post("/logs/query", &json!({ "query": table.query(window, ids) })).await;
         let answer = answer.map_err(|unknown| {
             let why = format!("The log tables cannot be read. {}", unknown.why);
             Unknown::new(
@@ -42,7 +48,9 @@ fn rows(table: Table, answer: &Value) -> Vec<Record> {
             operation: text(&of(row, "Operation")),
             status: text(&of(row, "Status")),
             who: text(&of(row, "Who")),
+            cause: Cause::from_name(&text(&of(row, "Cause"))),
             message: text(&of(row, "Message")),
+            trace: text(&of(row, "Trace")),
             count: number(&of(row, "Count")),
             last: moment(&of(row, "Last"))?,
         })
@@ -56,14 +64,15 @@ mod tests {
 
     #[test]
     fn an_answer_becomes_records_whatever_the_order_of_its_columns() {
-        let columns = ["Last", "Message", "Count", "Operation", "Status", "Who"];
+        let columns = ["Last", "Message", "Count", "Operation", "Status", "Who", "Cause"];
         let columns: Vec<Value> = columns.iter().map(|name| json!({ "name": name })).collect();
         let row =
-            json!(["2026-01-02T03:04:05.000Z", "expired", 2, "SendChatMessage", "401", "ann"]);
+            json!(["2026-01-02T03:04:05Z", "It is over.", 2, "Send", "401", "ann", "TokenExpired"]);
         let answer = json!({ "tables": [{ "columns": columns, "rows": [row] }] });
         let found = rows(Table::Chat, &answer);
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].count, found[0].who.as_str()), (2, "ann"));
+        assert_eq!(found[0].cause, Some(Cause::TokenExpired));
         assert_eq!(found[0].last.as_secs(), 1_767_323_045);
         assert_eq!(rows(Table::Chat, &json!({})), []);
     }

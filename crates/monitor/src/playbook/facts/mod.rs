@@ -1,10 +1,12 @@
 //! What may be known about an installation at one moment. Plain values: whoever finds them out is on
 //! the other side of a port ([`super::Probes`]).
 //!
-//! Nothing here is a service's own type: the playbook knows services by what they say.
+//! Nothing here is a service's own type: the playbook knows services by what they say. Journeys are
+//! the monitor's own.
 
 mod chat;
 mod events;
+mod journeys;
 mod network;
 mod push;
 mod records;
@@ -14,8 +16,11 @@ use std::time::Duration;
 
 use kernel::Timestamp;
 
+use crate::journey::Journey;
+
 pub use chat::{Answers, Audience, Lapsed, Membership, Phone, Receiver};
 pub use events::{Dead, Handler, Repeated, Subscription};
+pub(super) use journeys::{has_word, mentions, stopped_at, stops, symptoms};
 pub use network::{Certificate, End, Reach};
 pub use push::{Fault, Hub, HubCheck, Link, LinkedHub, Problem, Route};
 pub(super) use records::Sign;
@@ -67,6 +72,8 @@ pub enum Need {
     Handlers,
     /// Failures in the log tables.
     Records,
+    /// What became of notifications, stage by stage.
+    Journeys,
 }
 
 /// All that is known.
@@ -96,11 +103,28 @@ pub struct Facts {
     pub subscriptions: Found<Vec<Subscription>>,
     /// Event handlers whose last event failed.
     pub handlers: Found<Vec<Handler>>,
-    /// Failures of the window.
+    /// Failures of the window; of a journey that was asked about, its own.
     pub records: Found<Records>,
+    /// The journey that was asked about; else those of the window that failed or wait, newest first.
+    pub journeys: Found<Vec<Journey>>,
 }
 
 impl Facts {
+    /// Leaves what a journey went by: the event subscriptions, hubs and handlers that it names; where it
+    /// names none, such as when every filter passed it over, all.
+    pub(super) fn narrow(&mut self, journey: &Journey) {
+        fn keep<T>(found: &mut Found<Vec<T>>, is_named: impl Fn(&T) -> bool) {
+            if let Ok(all) = found
+                && all.iter().any(&is_named)
+            {
+                all.retain(is_named);
+            }
+        }
+        keep(&mut self.subscriptions, |it| mentions(journey, &it.name));
+        keep(&mut self.hubs, |it| mentions(journey, &it.name));
+        keep(&mut self.handlers, |it| mentions(journey, &it.hub));
+    }
+
     /// Nothing is known.
     pub fn unasked(now: Timestamp, window: Duration) -> Self {
         fn unasked<T>() -> Found<T> {
@@ -120,6 +144,7 @@ impl Facts {
             subscriptions: unasked(),
             handlers: unasked(),
             records: unasked(),
+            journeys: unasked(),
         }
     }
 }

@@ -52,6 +52,8 @@ pub struct Fault {
     pub code: String,
     /// With what, such as the platform, or what the hub said.
     pub detail: String,
+    /// The platform, if it is about one alone: `apple`, `fcmv1`.
+    pub platform: Option<String>,
 }
 
 /// A notification hub of this server.
@@ -89,6 +91,8 @@ pub struct Route {
     pub platform: String,
     /// Why it cannot be used at all.
     pub unusable: Option<String>,
+    /// Whether what cannot be used is a certificate for APNs.
+    pub is_certificate: bool,
     /// Whether the push service refuses the credential, so that messages wait.
     pub is_refused: bool,
     /// Whether dead handles are kept, since the credential may be for another environment.

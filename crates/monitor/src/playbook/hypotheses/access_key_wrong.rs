@@ -1,5 +1,7 @@
 //! Calls that are signed with a key which is not in force: replaced, or of another resource. Observed.
 
+use kernel::Cause;
+
 use super::{Hypothesis, and_more, nothing_seen, seen};
 use crate::playbook::facts::{Facts, Found, Need, RefusalKind, Sign, Table, Token};
 use crate::playbook::question::{Question, Symptom};
@@ -16,7 +18,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
 const SIGN: Sign = Sign {
     tables: &[Table::HttpRequests, Table::Auth, Table::Connectivity, Table::Publications],
     statuses: &[],
-    words: &["neither key", "neither access key", "neither of the two keys", "no credential"],
+    causes: &[Cause::KeyRejected],
 };
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
@@ -42,7 +44,7 @@ fn is_of_other_key(token: &Token) -> bool {
 mod tests {
     use super::*;
     use crate::playbook::facts::Refusal;
-    use crate::playbook::testing::{confirms, record, silent};
+    use crate::playbook::testing::{confirms, failure, silent};
 
     #[test]
     fn a_token_of_another_key_is_told() {
@@ -57,12 +59,7 @@ mod tests {
     #[test]
     fn refused_calls_are_told() {
         confirms(&HYPOTHESIS, "Observed", |facts| {
-            record(
-                facts,
-                Table::Publications,
-                "PublishFailures",
-                "status=401, error=The key is neither of the two keys of the topic",
-            );
+            failure(facts, Table::Publications, Cause::KeyRejected);
         });
     }
 }

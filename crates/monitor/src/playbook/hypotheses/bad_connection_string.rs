@@ -11,7 +11,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     name: "bad-connection-string",
     title: "The hub's connection string or resource id is wrong",
     symptoms: &[Symptom::Push],
-    needs: &[Need::Link],
+    needs: &[Need::Link, Need::Journeys],
     judge,
 };
 

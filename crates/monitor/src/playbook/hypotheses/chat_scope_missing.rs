@@ -1,6 +1,8 @@
 //! A token that does not permit what its bearer does in chat. Observed: in the token itself, or in
 //! refusals of the window.
 
+use kernel::Cause;
+
 use super::{Hypothesis, and_more, nothing_seen, seen};
 use crate::playbook::facts::{Facts, Found, Need, Sign, Table, Token};
 use crate::playbook::question::{Question, Symptom};
@@ -14,11 +16,8 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     judge,
 };
 
-const SIGN: Sign = Sign {
-    tables: &[Table::Chat, Table::Received],
-    statuses: &["403"],
-    words: &["a token with the scope"],
-};
+const SIGN: Sign =
+    Sign { tables: &[Table::Chat, Table::Received], statuses: &[], causes: &[Cause::ScopeMissing] };
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
     let token = facts.token.iter().flatten().find(|token| lacks_chat(token));
@@ -45,7 +44,7 @@ fn lacks_chat(token: &Token) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::playbook::testing::{confirms, record, rules_out, silent};
+    use crate::playbook::testing::{confirms, failure, rules_out, silent};
 
     fn token(scopes: &[&str]) -> Token {
         let scopes = scopes.iter().map(|it| (*it).to_owned()).collect();
@@ -67,12 +66,7 @@ mod tests {
     #[test]
     fn refused_requests_are_told() {
         confirms(&HYPOTHESIS, "Observed", |facts| {
-            record(
-                facts,
-                Table::Chat,
-                "403",
-                "This operation needs a token with the scope chat; this one has voip.",
-            );
+            failure(facts, Table::Chat, Cause::ScopeMissing);
         });
     }
 }

@@ -1,6 +1,8 @@
 //! Clocks disagree: that of whoever answers at the endpoint with that of this machine (measured), or
 //! that of whoever signed the token or a request (observed).
 
+use kernel::Cause;
+
 use super::{Hypothesis, and_more, known, seen};
 use crate::playbook::facts::{Facts, Found, Need, RefusalKind, Sign, Table, Token};
 use crate::playbook::question::{Question, Symptom};
@@ -28,7 +30,7 @@ const SIGN: Sign = Sign {
         Table::Publications,
     ],
     statuses: &[],
-    words: &["set the clock of the machine", "not_yet_valid"],
+    causes: &[Cause::ClockOff],
 };
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
@@ -72,7 +74,7 @@ mod tests {
 
     use super::*;
     use crate::playbook::facts::{End, Reach};
-    use crate::playbook::testing::{confirms, reach, record, rules_out, silent};
+    use crate::playbook::testing::{confirms, failure, reach, rules_out, silent};
 
     #[test]
     fn a_clock_that_is_off_at_the_endpoint_is_told() {
@@ -95,13 +97,7 @@ mod tests {
 
     #[test]
     fn requests_refused_for_their_date_are_told_and_expired_tokens_are_not() {
-        let date = "the request was signed 1200 s before the server's time, at most 900 s are \
-                    allowed; set the clock of the machine that signs";
-        confirms(&HYPOTHESIS, "Observed", |facts| record(facts, Table::Auth, "401", date));
-        rules_out(&HYPOTHESIS, |facts| {
-            let text =
-                "It expired; the server's clock says noon; correct the clock of the machine.";
-            record(facts, Table::HttpRequests, "401", text);
-        });
+        confirms(&HYPOTHESIS, "Observed", |facts| failure(facts, Table::Auth, Cause::ClockOff));
+        rules_out(&HYPOTHESIS, |facts| failure(facts, Table::HttpRequests, Cause::TokenExpired));
     }
 }

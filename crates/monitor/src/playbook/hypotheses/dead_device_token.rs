@@ -1,6 +1,6 @@
 //! The push service does not know a device any more: the app was removed, or has a new token. Observed.
 
-use super::{Hypothesis, and_more, known};
+use super::{Hypothesis, PUSH_SERVICE, and_more, known, with_journey};
 use crate::playbook::facts::{Dead, Facts, Found, Need};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
@@ -10,7 +10,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     name: "dead-device-token",
     title: "The device's token is dead",
     symptoms: &[Symptom::Push],
-    needs: &[Need::Hubs, Need::Pushes],
+    needs: &[Need::Hubs, Need::Pushes, Need::Journeys],
     judge,
 };
 
@@ -40,6 +40,7 @@ fn judge(_: &Question, facts: &Facts) -> Found<Judgement> {
         gone.map(|it| given_up(it, facts)).collect::<Vec<_>>()
     });
     let evidence = and_more(pushes?, hubs)?;
+    let evidence = with_journey(evidence, facts, PUSH_SERVICE, &DEAD);
     let cure = Mitigation::new(
         "Let the app register again with its present token each time that it starts. Dead devices are \
          removed by themselves, once the credential is known to reach others.",

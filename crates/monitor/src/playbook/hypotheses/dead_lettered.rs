@@ -1,6 +1,8 @@
 //! Events or pushes were given up. Observed in the dead letters.
 
-use super::{Hypothesis, known};
+use kernel::Stage;
+
+use super::{Hypothesis, known, with_journey};
 use crate::playbook::facts::{Dead, Facts, Found, Need, Subscription};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
@@ -10,7 +12,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     name: "dead-lettered",
     title: "Events were given up and dead-lettered",
     symptoms: &[Symptom::Webhook],
-    needs: &[Need::Subscriptions],
+    needs: &[Need::Subscriptions, Need::Journeys],
     judge,
 };
 
@@ -20,12 +22,14 @@ fn judge(_: &Question, facts: &Facts) -> Found<Judgement> {
     let evidence = subscriptions
         .iter()
         .filter(|it| it.dead_letters.iter().any(is_recent))
-        .map(|it| given_up(it, facts));
+        .map(|it| given_up(it, facts))
+        .collect();
+    let evidence = with_journey(evidence, facts, ("delivery", Stage::DeadLettered), &["eventgrid"]);
     let cure =
         Mitigation::new("Look at why they were given up, mend the destination, and put them back:")
             .command("tidings events redrive --all");
     let fine = format!("No event was given up within {}.", span(facts.window));
-    Ok(Judgement::by(evidence.collect(), cure, Evidence::observed(fine)).and(
+    Ok(Judgement::by(evidence, cure, Evidence::observed(fine)).and(
         Mitigation::new("See each of them with its event:").command("tidings events dead-letters"),
     ))
 }

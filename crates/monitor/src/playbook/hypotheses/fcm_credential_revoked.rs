@@ -3,7 +3,7 @@
 //! exist, observed in what sends were answered.
 
 use super::linked_hub::{code, evidence};
-use super::{Hypothesis, and_more, known};
+use super::{Hypothesis, PUSH_SERVICE, and_more, known, with_journey};
 use crate::playbook::facts::{Facts, Found, Hub, Need, Problem, Route};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
@@ -13,7 +13,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     name: "fcm-credential-revoked",
     title: "The push service refuses the hub's credential",
     symptoms: &[Symptom::Push],
-    needs: &[Need::Link, Need::Hubs],
+    needs: &[Need::Link, Need::Hubs, Need::Journeys],
     judge,
 };
 
@@ -23,6 +23,7 @@ fn judge(_: &Question, facts: &Facts) -> Found<Judgement> {
     let routes =
         known(&facts.hubs)?.iter().flat_map(|hub| hub.routes.iter().map(move |route| (hub, route)));
     let refused = routes.flat_map(|(hub, route)| refused(hub, route, facts)).collect();
+    let refused = with_journey(refused, facts, PUSH_SERVICE, &REFUSALS);
     let evidence = and_more(refused, evidence(facts, &[code::CREDENTIALS_REJECTED]))?;
     let cure = Mitigation::new(
         "Make a new key for the service account in the Firebase console (Project settings, Service \

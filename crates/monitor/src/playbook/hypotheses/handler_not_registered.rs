@@ -1,7 +1,9 @@
 //! A client is told and answers that nothing in it takes the notification (404): no
 //! `chatClient.on(…)` for it. Inferred from the answers.
 
-use super::{Hypothesis, and_more, known, seen};
+use kernel::Stage;
+
+use super::{Hypothesis, and_more, known, seen, with_journey};
 use crate::playbook::facts::{Answers, Facts, Found, Need, Sign, Table};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
@@ -11,11 +13,11 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     name: "handler-not-registered",
     title: "The client has no handler for the event",
     symptoms: &[Symptom::Realtime],
-    needs: &[Need::Answers, Need::Records],
+    needs: &[Need::Answers, Need::Records, Need::Journeys],
     judge,
 };
 
-const SIGN: Sign = Sign { tables: &[Table::Received], statuses: &["404"], words: &[] };
+const SIGN: Sign = Sign { tables: &[Table::Received], statuses: &["404"], causes: &[] };
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
     let answers = known(&facts.answers)?;
@@ -25,6 +27,7 @@ fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
         None => answers.iter().filter_map(unhandled).collect(),
     };
     let evidence = and_more(evidence, seen(question, facts, &SIGN)).unwrap_or_default();
+    let evidence = with_journey(evidence, facts, ("signaling", Stage::Acknowledged), &[]);
     let cure = Mitigation::new(
         "Register the handler after startRealtimeNotifications() has resolved: \
          chatClient.on(\"chatMessageReceived\", handler), with the exact name of the event; use the \
@@ -67,7 +70,7 @@ mod tests {
     #[test]
     fn rows_of_such_answers_are_told() {
         confirms(&HYPOTHESIS, "Observed", |facts| {
-            record(facts, Table::Received, "404", "Nothing in the client takes it.");
+            record(facts, Table::Received, "404", None);
         });
     }
 }

@@ -11,7 +11,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     name: "hub-deleted",
     title: "The linked hub does not exist any more",
     symptoms: &[Symptom::Push],
-    needs: &[Need::Link],
+    needs: &[Need::Link, Need::Journeys],
     judge,
 };
 

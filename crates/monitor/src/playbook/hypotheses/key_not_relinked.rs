@@ -12,7 +12,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     name: "key-not-relinked",
     title: "The hub's key was regenerated and not linked again",
     symptoms: &[Symptom::Push],
-    needs: &[Need::Link],
+    needs: &[Need::Link, Need::Journeys],
     judge,
 };
 

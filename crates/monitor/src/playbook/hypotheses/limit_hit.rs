@@ -1,5 +1,7 @@
 //! Something is larger, longer or more than a limit permits. Observed.
 
+use kernel::Cause;
+
 use super::{Hypothesis, and_more, nothing_seen, seen};
 use crate::playbook::facts::{Facts, Found, Need, Sign, Table};
 use crate::playbook::question::{Question, Symptom};
@@ -16,11 +18,9 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
 
 const SIGN: Sign = Sign {
     tables: &[Table::Chat, Table::HttpRequests, Table::Connectivity, Table::Publications],
-    statuses: &[],
-    words: &["too large", "too big", "the limit is", "too long", "status=413"],
+    statuses: &["413"],
+    causes: &[Cause::LimitHit],
 };
-const STATUS: Sign =
-    Sign { tables: &[Table::Chat, Table::HttpRequests], statuses: &["413"], words: &[] };
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
     let mut evidence = Vec::new();
@@ -32,9 +32,7 @@ fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
             evidence.push(Evidence::observed(text));
         }
     }
-    let rows = seen(question, facts, &STATUS)
-        .and_then(|told| and_more(told, seen(question, facts, &SIGN)));
-    let evidence = and_more(evidence, rows)?;
+    let evidence = and_more(evidence, seen(question, facts, &SIGN))?;
     let cure = Mitigation::new(
         "Send less in one message, or raise the limit where the configuration has one; what the real \
          services refuse, too, is better made smaller.",
@@ -46,14 +44,14 @@ fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::playbook::testing::{confirms, record, silent};
+    use crate::playbook::testing::{confirms, failure, record, silent};
 
     #[test]
     fn requests_beyond_a_limit_are_told() {
         silent(&HYPOTHESIS);
-        confirms(&HYPOTHESIS, "Observed", |facts| record(facts, Table::HttpRequests, "413", ""));
+        confirms(&HYPOTHESIS, "Observed", |facts| record(facts, Table::HttpRequests, "413", None));
         confirms(&HYPOTHESIS, "Observed", |facts| {
-            record(facts, Table::Publications, "PublishFailures", "The body is too large.");
+            failure(facts, Table::Publications, Cause::LimitHit);
         });
     }
 

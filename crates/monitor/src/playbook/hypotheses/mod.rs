@@ -24,6 +24,7 @@ mod platform_not_configured;
 mod realtime_never_started;
 mod registration_lapsed;
 mod slow_consumer;
+mod stopped_on_the_way;
 mod throttled;
 mod tls_mismatch;
 mod token_expired;
@@ -36,9 +37,14 @@ mod websocket_blocked;
 mod wrong_apns_environment;
 mod wrong_audience;
 
-use super::facts::{Facts, Found, Need, Sign};
+use kernel::Stage;
+
+use crate::journey::Step;
+
+use super::facts::{Facts, Found, Need, Sign, has_word, stopped_at};
 use super::question::{Question, Symptom};
 use super::report::{Evidence, Finding, Judgement};
+use super::words::line;
 
 /// One thing that may be wrong.
 #[derive(Debug)]
@@ -55,8 +61,10 @@ pub struct Hypothesis {
     pub judge: fn(&Question, &Facts) -> Found<Judgement>,
 }
 
-/// All hypotheses, in the order in which they are told: first what keeps everybody out.
+/// All hypotheses, in the order in which they are told: first what was asked about, then what keeps
+/// everybody out.
 pub static ALL: &[&Hypothesis] = &[
+    &stopped_on_the_way::HYPOTHESIS,
     &websocket_blocked::HYPOTHESIS,
     &upgrade_stripped::HYPOTHESIS,
     &tls_mismatch::HYPOTHESIS,
@@ -112,6 +120,32 @@ fn known<T>(fact: &Found<T>) -> Found<&T> {
 fn seen(question: &Question, facts: &Facts, sign: &Sign) -> Found<Vec<Evidence>> {
     let records = known(&facts.records)?;
     Ok(records.seen(sign, question.user.as_deref(), (facts.now, facts.window)))
+}
+
+/// Where a send waits for what a push service says.
+const PUSH_SERVICE: (&str, Stage) = ("notificationhubs", Stage::PushServiceAnswered);
+
+/// Beside evidence that there is, the newest journey that stopped at this stage of this service with
+/// one of these codes, if there are any.
+fn with_journey(
+    mut evidence: Vec<Evidence>,
+    facts: &Facts,
+    (service, stage): (&str, Stage),
+    codes: &[&str],
+) -> Vec<Evidence> {
+    if evidence.is_empty() {
+        return evidence;
+    }
+    let is_of =
+        |step: &Step| codes.is_empty() || codes.iter().any(|code| has_word(&step.detail, code));
+    let journeys = facts.journeys.iter().flatten();
+    let stopped = |it| Some((it, stopped_at(it, service, stage).filter(|step| is_of(step))?));
+    let newest = journeys.filter_map(stopped).next();
+    evidence.extend(newest.map(|(journey, step)| {
+        let text = format!("A notification stopped there: {}.", line(&step.detail));
+        Evidence::observed(text).trace(journey.summary.id.to_string())
+    }));
+    evidence
 }
 
 /// Evidence and more of it. Where there is some, it is no matter that the rest is not known.

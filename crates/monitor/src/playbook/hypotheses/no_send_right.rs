@@ -10,7 +10,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     name: "no-send-right",
     title: "The hub's connection string may not send",
     symptoms: &[Symptom::Push],
-    needs: &[Need::Link],
+    needs: &[Need::Link, Need::Journeys],
     judge,
 };
 

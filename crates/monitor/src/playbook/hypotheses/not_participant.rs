@@ -1,5 +1,7 @@
 //! The user is not in the thread: never added, or removed. Observed, in the store and in refusals.
 
+use kernel::Cause;
+
 use super::{Hypothesis, and_more, known, nothing_seen, seen};
 use crate::playbook::facts::{Facts, Found, Membership, Need, Sign, Table};
 use crate::playbook::question::{Question, Symptom};
@@ -14,11 +16,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     judge,
 };
 
-const SIGN: Sign = Sign {
-    tables: &[Table::Chat],
-    statuses: &["403", "404"],
-    words: &["is not a participant of the thread"],
-};
+const SIGN: Sign = Sign { tables: &[Table::Chat], statuses: &[], causes: &[Cause::NotParticipant] };
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
     let membership = known(&facts.membership)?.as_ref();
@@ -53,7 +51,7 @@ fn absent(it: &Membership, facts: &Facts) -> Option<Evidence> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::playbook::testing::{confirms, record, silent};
+    use crate::playbook::testing::{confirms, failure, rules_out, silent};
 
     fn membership(thread_exists: bool, is_member: bool) -> Membership {
         let (thread, user) = ("19:t@thread.v2".to_owned(), "8:acs:r_ann".to_owned());
@@ -78,10 +76,10 @@ mod tests {
 
     #[test]
     fn refused_requests_are_told_unless_the_user_is_in_the_thread_by_now() {
-        let text = "The user 'x' is not a participant of the thread 't'.";
-        confirms(&HYPOTHESIS, "Observed", |facts| record(facts, Table::Chat, "403", text));
-        crate::playbook::testing::rules_out(&HYPOTHESIS, |facts| {
-            record(facts, Table::Chat, "403", text);
+        let refuse = |facts: &mut Facts| failure(facts, Table::Chat, Cause::NotParticipant);
+        confirms(&HYPOTHESIS, "Observed", refuse);
+        rules_out(&HYPOTHESIS, |facts| {
+            refuse(facts);
             facts.membership = Ok(Some(membership(true, true)));
         });
     }

@@ -1,7 +1,7 @@
 //! Devices of a platform are registered, and the hub has no credentials for it, or such as cannot be
 //! used. Measured by a test send to the linked hub, observed in the hubs of this server.
 
-use super::linked_hub::{code, evidence};
+use super::linked_hub::{code, evidence_where};
 use super::{Hypothesis, and_more, known};
 use crate::playbook::facts::{Facts, Found, Hub, Need};
 use crate::playbook::question::{Question, Symptom};
@@ -12,7 +12,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     name: "platform-not-configured",
     title: "The hub has no credentials for the platform",
     symptoms: &[Symptom::Push],
-    needs: &[Need::Link, Need::Hubs],
+    needs: &[Need::Link, Need::Hubs, Need::Journeys],
     judge,
 };
 
@@ -23,7 +23,7 @@ fn judge(_: &Question, facts: &Facts) -> Found<Judgement> {
         "Give the hub the platform's credential: a token key of Apple (.p8), a service account of \
          Firebase (JSON), VAPID keys for browsers; by management calls or in the configuration.",
     )
-    .command("tidings push hubs");
+    .command("tidings push fix");
     let fine = "Each hub has credentials for the platforms of its devices.";
     Ok(Judgement::by(evidence, cure, Evidence::observed(fine)))
 }
@@ -33,6 +33,8 @@ fn without_credentials(hub: &Hub) -> Vec<Evidence> {
         let route = hub.routes.iter().find(|it| it.platform == *platform);
         let why = match route {
             None => "no credential for them".to_owned(),
+            // That one has a hypothesis of its own.
+            Some(route) if route.is_certificate => return None,
             Some(route) => {
                 format!("a credential that cannot be used: {}", route.unusable.as_ref()?)
             }
@@ -48,9 +50,9 @@ fn without_credentials(hub: &Hub) -> Vec<Evidence> {
 /// A linked hub needs no credentials for platforms that no device has.
 fn linked(facts: &Facts) -> Found<Vec<Evidence>> {
     let phones = &known(&facts.link)?.phones;
-    let mut evidence = evidence(facts, &[code::CREDENTIALS_MISSING])?;
-    evidence.retain(|it| phones.keys().any(|platform| it.text.contains(platform.as_str())));
-    Ok(evidence)
+    evidence_where(facts, &[code::CREDENTIALS_MISSING], |fault| {
+        fault.platform.as_ref().is_none_or(|platform| phones.contains_key(platform))
+    })
 }
 
 #[cfg(test)]
@@ -62,10 +64,10 @@ mod tests {
     fn a_linked_hub_without_a_platform_that_devices_have_is_told() {
         silent(&HYPOTHESIS);
         confirms(&HYPOTHESIS, "Measured", |facts| {
-            hub_fault(facts, code::CREDENTIALS_MISSING, "the hub has no credentials for apple");
+            hub_fault(facts, code::CREDENTIALS_MISSING, "apple");
         });
         rules_out(&HYPOTHESIS, |facts| {
-            hub_fault(facts, code::CREDENTIALS_MISSING, "the hub has no credentials for fcmv1");
+            hub_fault(facts, code::CREDENTIALS_MISSING, "fcmv1");
         });
     }
 

@@ -1,5 +1,7 @@
 //! A client takes what it is sent too slowly, and was disconnected for it. Observed.
 
+use kernel::Cause;
+
 use super::{Hypothesis, nothing_seen, seen};
 use crate::playbook::facts::{Facts, Found, Need, Sign, Table};
 use crate::playbook::question::{Question, Symptom};
@@ -13,11 +15,8 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     judge,
 };
 
-const SIGN: Sign = Sign {
-    tables: &[Table::Connectivity],
-    statuses: &[],
-    words: &["message queue is full", "message buffer is full"],
-};
+const SIGN: Sign =
+    Sign { tables: &[Table::Connectivity], statuses: &[], causes: &[Cause::SlowReceiver] };
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
     let evidence = seen(question, facts, &SIGN)?;
@@ -33,14 +32,13 @@ fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::playbook::testing::{confirms, record, silent};
+    use crate::playbook::testing::{confirms, failure, silent};
 
     #[test]
     fn a_client_that_was_disconnected_for_it_is_told() {
         silent(&HYPOTHESIS);
         confirms(&HYPOTHESIS, "Observed", |facts| {
-            let text = "A client of the hub has gone: The outbound message queue is full.";
-            record(facts, Table::Connectivity, "Warning", text);
+            failure(facts, Table::Connectivity, Cause::SlowReceiver);
         });
     }
 }

@@ -1,6 +1,8 @@
 //! Somebody says that it is too much: this server to a caller, a push service to a hub, a webhook to
 //! deliveries. Observed.
 
+use kernel::Cause;
+
 use super::{Hypothesis, and_more, nothing_seen, seen};
 use crate::playbook::facts::{Facts, Found, Hub, Need, Sign, Table};
 use crate::playbook::question::{Question, Symptom};
@@ -26,13 +28,8 @@ const SIGN: Sign = Sign {
         Table::Connectivity,
         Table::Publications,
     ],
-    statuses: &[],
-    words: &["too many", "too much", "throttl"],
-};
-const STATUS: Sign = Sign {
-    tables: &[Table::Auth, Table::Chat, Table::HttpRequests],
     statuses: &["429"],
-    words: &[],
+    causes: &[Cause::Throttled],
 };
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
@@ -51,9 +48,7 @@ fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
         let text = format!("{pushes} about chat ended since the hub was busy: {}.", it.answer);
         Evidence::observed(text)
     }));
-    let both = seen(question, facts, &SIGN)
-        .and_then(|seen_words| and_more(seen_words, seen(question, facts, &STATUS)));
-    let evidence = and_more(evidence, both)?;
+    let evidence = and_more(evidence, seen(question, facts, &SIGN))?;
     let cure = Mitigation::new(
         "Send less at once, and wait as long as Retry-After says. The limits of this server are in its \
          configuration.",
@@ -84,14 +79,14 @@ fn by_push_services(hub: &Hub, facts: &Facts) -> Vec<Evidence> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::playbook::testing::{confirms, problem, record, silent};
+    use crate::playbook::testing::{confirms, failure, problem, record, silent};
 
     #[test]
     fn calls_that_were_too_much_are_told() {
         silent(&HYPOTHESIS);
-        confirms(&HYPOTHESIS, "Observed", |facts| record(facts, Table::Chat, "429", "Slow down."));
+        confirms(&HYPOTHESIS, "Observed", |facts| record(facts, Table::Chat, "429", None));
         confirms(&HYPOTHESIS, "Observed", |facts| {
-            record(facts, Table::Publications, "PublishFailures", "Too many publications.");
+            failure(facts, Table::Publications, Cause::Throttled);
         });
     }
 

@@ -1,5 +1,7 @@
 //! A token whose time is over. Observed: in the token itself, or in refusals of the window.
 
+use kernel::Cause;
+
 use super::{Hypothesis, and_more, nothing_seen, seen};
 use crate::playbook::facts::{Facts, Found, Need, RefusalKind, Sign, Table};
 use crate::playbook::question::{Question, Symptom};
@@ -23,7 +25,7 @@ const SIGN: Sign = Sign {
         Table::Publications,
     ],
     statuses: &[],
-    words: &["expired"],
+    causes: &[Cause::TokenExpired],
 };
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
@@ -51,7 +53,7 @@ mod tests {
 
     use super::*;
     use crate::playbook::facts::Token;
-    use crate::playbook::testing::{confirms, record, rules_out, silent};
+    use crate::playbook::testing::{confirms, failure, rules_out, silent};
 
     #[test]
     fn a_token_whose_time_is_over_is_told() {
@@ -69,7 +71,7 @@ mod tests {
     #[test]
     fn refusals_of_expired_tokens_are_told() {
         let told = confirms(&HYPOTHESIS, "Observed", |facts| {
-            record(facts, Table::Chat, "401", "the token has expired 3 s ago; issue a new one");
+            failure(facts, Table::Chat, Cause::TokenExpired);
         });
         assert!(told.contains("ACSChatIncomingOperations"), "{told}");
     }

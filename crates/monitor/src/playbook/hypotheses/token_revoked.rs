@@ -1,6 +1,8 @@
 //! A token that was taken back: revoked, its user deleted, or made with an access key that was replaced
 //! since. Observed.
 
+use kernel::Cause;
+
 use super::{Hypothesis, and_more, nothing_seen, seen};
 use crate::playbook::facts::{Facts, Found, Need, RefusalKind, Sign, Table};
 use crate::playbook::question::{Question, Symptom};
@@ -17,7 +19,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
 const SIGN: Sign = Sign {
     tables: &[Table::Chat, Table::Auth, Table::Connectivity],
     statuses: &[],
-    words: &["revoked", "identity of the token was deleted", "access key that issued the token"],
+    causes: &[Cause::TokenRevoked],
 };
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
@@ -38,7 +40,7 @@ fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
 mod tests {
     use super::*;
     use crate::playbook::facts::{Refusal, Token};
-    use crate::playbook::testing::{confirms, record, rules_out, silent};
+    use crate::playbook::testing::{confirms, failure, rules_out, silent};
 
     fn refused(kind: RefusalKind) -> Token {
         let refusal = Refusal { kind, text: "the token was revoked".to_owned() };
@@ -57,7 +59,7 @@ mod tests {
     #[test]
     fn refused_requests_are_told() {
         confirms(&HYPOTHESIS, "Observed", |facts| {
-            record(facts, Table::Chat, "401", "the token was revoked; issue a new one");
+            failure(facts, Table::Chat, Cause::TokenRevoked);
         });
     }
 }

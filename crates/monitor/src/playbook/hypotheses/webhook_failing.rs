@@ -1,7 +1,9 @@
 //! A webhook fails, is slow, or is left alone for a while after failing often. Observed in its last
 //! attempts and in the log tables, measured by asking for its validation once more.
 
-use super::{Hypothesis, and_more, known};
+use kernel::Stage;
+
+use super::{Hypothesis, and_more, known, with_journey};
 use crate::playbook::facts::{Facts, Found, Need, Sign, Subscription, Table};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
@@ -11,7 +13,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     name: "webhook-failing",
     title: "The webhook fails, is slow or is on probation",
     symptoms: &[Symptom::Webhook],
-    needs: &[Need::Subscriptions, Need::Records],
+    needs: &[Need::Subscriptions, Need::Records, Need::Journeys],
     judge,
 };
 
@@ -20,7 +22,7 @@ const DELIVERED: &str = "Delivered";
 const SLOW_MS: u64 = 3_000;
 
 /// Deliveries that failed.
-const SIGN: Sign = Sign { tables: &[Table::Deliveries], statuses: &[], words: &[] };
+const SIGN: Sign = Sign { tables: &[Table::Deliveries], statuses: &[], causes: &[] };
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
     let subscriptions = known(&facts.subscriptions)?;
@@ -33,6 +35,7 @@ fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
         if evidence.is_empty() { Vec::new() } else { told }
     });
     let evidence = and_more(evidence, rows)?;
+    let evidence = with_journey(evidence, facts, ("eventgrid", Stage::WebhookAnswered), &[]);
     let cure = Mitigation::new(
         "Look at the log of the webhook: it must answer 200, 201, 202, 203 or 204 within the time limit \
          (eventgrid.timeout), at an address that this server may call (outbound.allow). What waits is \
@@ -109,6 +112,6 @@ mod tests {
 
     #[test]
     fn a_failure_that_is_over_is_none() {
-        rules_out(&HYPOTHESIS, |facts| record(facts, Table::Deliveries, "", "500"));
+        rules_out(&HYPOTHESIS, |facts| record(facts, Table::Deliveries, "", None));
     }
 }

@@ -1,7 +1,7 @@
 //! The hub's credential is for another environment of APNs (sandbox, production) or another app than
 //! its devices. Observed in what APNs answers; such devices are kept, since they may live elsewhere.
 
-use super::{Hypothesis, known};
+use super::{Hypothesis, PUSH_SERVICE, known, with_journey};
 use crate::playbook::facts::{Facts, Found, Hub, Need, Problem, Route};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
@@ -11,7 +11,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     name: "wrong-apns-environment",
     title: "The APNs credential is for another environment or topic",
     symptoms: &[Symptom::Push],
-    needs: &[Need::Hubs],
+    needs: &[Need::Hubs, Need::Journeys],
     judge,
 };
 
@@ -31,6 +31,7 @@ fn judge(_: &Question, facts: &Facts) -> Found<Judgement> {
         .flat_map(|hub| hub.routes.iter().map(move |route| (hub, route)))
         .filter(|(_, route)| route.platform == "apple");
     let evidence = routes.filter_map(|(hub, route)| mismatch(hub, route, facts)).collect();
+    let evidence = with_journey(evidence, facts, PUSH_SERVICE, &["apple"]);
     let cure = Mitigation::new(
         "Use the endpoint of the environment that the app was built for (development builds: \
          https://api.sandbox.push.apple.com:443/3/device, App Store and TestFlight: \

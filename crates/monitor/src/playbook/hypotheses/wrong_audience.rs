@@ -1,5 +1,7 @@
 //! A token for something else: another resource, another hub, another address. Observed.
 
+use kernel::Cause;
+
 use super::{Hypothesis, and_more, nothing_seen, seen};
 use crate::playbook::facts::{Facts, Found, Need, RefusalKind, Sign, Table, Token};
 use crate::playbook::question::{Question, Symptom};
@@ -14,18 +16,9 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
 };
 
 const SIGN: Sign = Sign {
-    tables: &[Table::Chat, Table::Connectivity, Table::HttpRequests],
+    tables: &[Table::Chat, Table::Connectivity, Table::HttpRequests, Table::Publications],
     statuses: &[],
-    words: &[
-        "refused: other_hub",
-        "refused: other_resource",
-        "refused: other_url",
-        "refused: client_token_for_rest",
-        "refused: rest_token_for_client",
-        "refused: no_audience",
-        "another communication services resource",
-        "signed by another server",
-    ],
+    causes: &[Cause::TokenElsewhere],
 };
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
@@ -65,7 +58,7 @@ mod tests {
     use super::*;
     use crate::playbook::facts::Refusal;
     use crate::playbook::report::Verdict;
-    use crate::playbook::testing::{confirms, healthy, record, silent};
+    use crate::playbook::testing::{confirms, failure, healthy, silent};
 
     #[test]
     fn a_token_for_something_else_is_told() {
@@ -90,9 +83,7 @@ mod tests {
     #[test]
     fn refused_connections_are_told() {
         confirms(&HYPOTHESIS, "Observed", |facts| {
-            let text = "The access token is for the hub 'a', but the connection is to the hub 'b'. \
-                        (access token refused: other_hub)";
-            record(facts, Table::Connectivity, "Warning", text);
+            failure(facts, Table::Connectivity, Cause::TokenElsewhere);
         });
     }
 }

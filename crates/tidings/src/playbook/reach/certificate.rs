@@ -53,7 +53,7 @@ impl Judge {
         Ok(Self { provider, verifier })
     }
 
-    /// Shakes hands.
+    /// Shakes hands, `until` then.
     ///
     /// # Errors
     /// Why there is no TLS at all.
@@ -61,7 +61,7 @@ impl Judge {
         &self,
         tcp: TcpStream,
         endpoint: &Endpoint,
-        limit: Duration,
+        until: tokio::time::Instant,
         now: Timestamp,
     ) -> Result<(TlsStream<TcpStream>, Option<Certificate>), String> {
         let host = endpoint.host().trim_start_matches('[').trim_end_matches(']');
@@ -70,7 +70,7 @@ impl Judge {
         let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
         let witness = Arc::new(Witness { inner, now, seen: Mutex::default() });
         let connector = self.connector(Arc::clone(&witness)).map_err(|error| error.to_string())?;
-        let stream = match tokio::time::timeout(limit, connector.connect(name, tcp)).await {
+        let stream = match tokio::time::timeout_at(until, connector.connect(name, tcp)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(error.to_string()),
             Err(_) => return Err("it does not answer".to_owned()),

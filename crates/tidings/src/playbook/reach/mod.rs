@@ -24,7 +24,7 @@ use kernel::{Clock, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 use wire::{Endpoint, Scheme};
 
 use crate::client::handshake::Handshake;
@@ -34,6 +34,8 @@ use certificate::Judge;
 
 /// How long each step may take.
 const STEP: Duration = Duration::from_secs(2);
+/// How long all of them may: there are up to five, and the report waits for them.
+const ATTEMPT: Duration = Duration::from_secs(5);
 /// Addresses that are tried.
 const MOST: usize = 8;
 /// As much of an answer as is read.
@@ -46,6 +48,17 @@ const PATH: &str = "/socket.io/1/websocket/tidings-doctor";
 pub(super) struct Dialer {
     judge: Judge,
     clock: Arc<dyn Clock>,
+}
+
+/// When an attempt must end.
+#[derive(Clone, Copy)]
+struct Deadline(Instant);
+
+impl Deadline {
+    /// When the step that begins now must end.
+    fn step(self) -> Instant {
+        self.0.min(Instant::now() + STEP)
+    }
 }
 
 /// How far an attempt came.
@@ -91,19 +104,21 @@ impl Dialer {
             Ok(endpoint) => endpoint,
             Err(error) => return End::Unusable(error.to_string()).into(),
         };
-        let tcp = match connected(&endpoint, proxy).await {
+        let deadline = Deadline(Instant::now() + ATTEMPT);
+        let tcp = match connected(&endpoint, proxy, deadline).await {
             Ok(tcp) => tcp,
             Err(end) => return end.into(),
         };
         let now = self.clock.now();
         if endpoint.scheme() == Scheme::Http {
-            return shaken(tcp, &endpoint, now).await;
+            return shaken(tcp, &endpoint, now, deadline).await;
         }
-        let (stream, certificate) = match self.judge.secured(tcp, &endpoint, STEP, now).await {
-            Ok(secured) => secured,
-            Err(why) => return End::TlsBroken(why).into(),
-        };
-        Course { certificate, ..shaken(stream, &endpoint, now).await }
+        let (stream, certificate) =
+            match self.judge.secured(tcp, &endpoint, deadline.step(), now).await {
+                Ok(secured) => secured,
+                Err(why) => return End::TlsBroken(why).into(),
+            };
+        Course { certificate, ..shaken(stream, &endpoint, now, deadline).await }
     }
 }
 
@@ -117,23 +132,28 @@ fn as_http(url: &str) -> String {
     }
 }
 
-async fn connected(endpoint: &Endpoint, proxy: Option<&str>) -> Result<TcpStream, End> {
-    let Some(proxy) = proxy else { return open(endpoint).await };
+async fn connected(
+    endpoint: &Endpoint,
+    proxy: Option<&str>,
+    deadline: Deadline,
+) -> Result<TcpStream, End> {
+    let Some(proxy) = proxy else { return open(endpoint, deadline).await };
     let proxy = Endpoint::parse(proxy)
         .map_err(|error| End::Unusable(format!("the proxy is none: {error}")))?;
     if proxy.scheme() == Scheme::Https {
         let why = "the proxy is reached over https, which browsers alone do; give its http address";
         return Err(End::Unusable(why.to_owned()));
     }
-    let tcp = open(&proxy).await?;
+    let tcp = open(&proxy, deadline).await?;
     let authority = format!("{}:{}", endpoint.host(), endpoint.port());
-    let answered = timeout(STEP, tunnel::through(tcp, &authority)).await;
+    let answered = timeout_at(deadline.step(), tunnel::through(tcp, &authority)).await;
     answered.unwrap_or_else(|_| Err(End::ProxyRefused("it does not answer CONNECT".to_owned())))
 }
 
-async fn open(endpoint: &Endpoint) -> Result<TcpStream, End> {
+async fn open(endpoint: &Endpoint, deadline: Deadline) -> Result<TcpStream, End> {
     let host = endpoint.host().trim_start_matches('[').trim_end_matches(']');
-    let resolving = timeout(STEP, tokio::net::lookup_host((host, endpoint.port()))).await;
+    let looking = tokio::net::lookup_host((host, endpoint.port()));
+    let resolving = timeout_at(deadline.step(), looking).await;
     let addresses: Vec<_> = match resolving {
         Ok(Ok(addresses)) => addresses.collect(),
         Ok(Err(error)) => return Err(End::NotResolved(error.to_string())),
@@ -142,7 +162,7 @@ async fn open(endpoint: &Endpoint) -> Result<TcpStream, End> {
     if addresses.is_empty() {
         return Err(End::NotResolved("the resolver knows none".to_owned()));
     }
-    match timeout(STEP, TcpStream::connect(&*addresses)).await {
+    match timeout_at(deadline.step(), TcpStream::connect(&*addresses)).await {
         Ok(Ok(tcp)) => Ok(tcp),
         Ok(Err(error)) => Err(End::NotConnected(error.to_string())),
         Err(_) => Err(End::NotConnected("no answer, as behind a firewall".to_owned())),
@@ -153,11 +173,12 @@ async fn shaken(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     endpoint: &Endpoint,
     now: Timestamp,
+    deadline: Deadline,
 ) -> Course {
-    match timeout(STEP, shake_hands(stream, endpoint, now)).await {
+    match timeout_at(deadline.step(), shake_hands(stream, endpoint, now)).await {
         Ok(Ok(course)) => course,
         Ok(Err(error)) => End::Silent(error.to_string()).into(),
-        Err(_) => End::Silent("nothing came within 2 seconds".to_owned()).into(),
+        Err(_) => End::Silent("nothing came in time".to_owned()).into(),
     }
 }
 
