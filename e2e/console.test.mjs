@@ -285,12 +285,22 @@ test("a hub is connected to the Communication resource, and disconnected", async
 });
 
 test("what clients do passes by in the live trace, and is asked for with a chart", async () => {
-  await open("pubsub?tab=trace");
+  await open("pubsub?tab=trace&hub=traced&user=eve");
   const trace = page.getByRole("list", { name: "Live trace" });
+  await page.getByText("Watching eve in traced").waitFor(patience);
   const client = await connectJson(clientUrl("traced", "eve"), server.ca);
-  await trace.locator("li", { hasText: "eve" }).filter({ hasText: client.connectionId }).first().waitFor(patience);
+  const about = (text) => trace.locator("li", { hasText: client.connectionId }).filter({ hasText: text }).first().waitFor(patience);
+  for (const what of ["opened", "connected"]) await about(what);
+  client.send({ type: "sequenceAck", sequenceId: 1 });
+  await about("text frame of 37 bytes");
   await picture("pubsub-trace");
+
+  await open("pubsub?hub=traced");
+  await page.getByRole("button", { name: /^traced/ }).click();
+  await page.getByRole("link", { name: `Trace connection ${client.connectionId}` }).click();
+  await page.getByText(`Watching ${client.connectionId} in traced`).waitFor(patience);
   await client.close();
+  await about("ended");
 
   await open("logs");
   const query = page.getByLabel("Query");

@@ -4,6 +4,7 @@ mod audience;
 mod campaign;
 mod chat;
 mod delivery;
+mod journeys;
 mod latency;
 mod many_groups;
 mod memory;
@@ -30,7 +31,7 @@ use crate::targets::Server;
 type Scenario = (char, &'static str, fn(&Options, &mut Report) -> Result<()>);
 
 /// In the order they are run: what a busy machine disturbs most comes first.
-const SCENARIOS: [Scenario; 14] = [
+const SCENARIOS: [Scenario; 15] = [
     ('b', "latency", latency::run),
     ('f', "slow receivers", slow::run),
     ('e', "connection storm", storm::run),
@@ -43,6 +44,7 @@ const SCENARIOS: [Scenario; 14] = [
     ('l', "audience", audience::run),
     ('m', "chat", chat::run),
     ('n', "message to screen", screen::run),
+    ('o', "journeys", journeys::run),
     ('c', "many groups", many_groups::run),
     ('a', "one group", one_group::run),
 ];

@@ -58,15 +58,20 @@ pub(super) fn simple(lab: &Lab) -> Result<Box<dyn Server>> {
 impl Tidings {
     /// Starts one with an empty data folder.
     pub fn start(lab: &Lab) -> Result<Self> {
-        Self::start_in(lab, &lab.folder(FOLDER)?)
+        Self::start_with(lab, &[])
+    }
+
+    /// Starts one with an empty data folder and these settings, as environment variables.
+    pub fn start_with(lab: &Lab, settings: &[(&str, &str)]) -> Result<Self> {
+        Self::start_in(lab, &lab.folder(FOLDER)?, settings)
     }
 
     /// Starts one with the data folder of the last one, which has stopped.
     pub fn start_again(lab: &Lab) -> Result<Self> {
-        Self::start_in(lab, &lab.work.join(FOLDER))
+        Self::start_in(lab, &lab.work.join(FOLDER), &[])
     }
 
-    fn start_in(lab: &Lab, folder: &Path) -> Result<Self> {
+    fn start_in(lab: &Lab, folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let ready = folder.join("ready.json");
         fs::remove_file(&ready).ok();
         let mut line = lab.under.iter().cloned().chain([lab.tidings.clone().into()]);
@@ -75,6 +80,7 @@ impl Tidings {
         command.args(["dev", "--http-port", "0", "--https-port", "0", "--admin-port", "0"]);
         command.arg("--data").arg(data(lab)).arg("--ready-file").arg(&ready);
         command.env("TIDINGS_GATEWAY_KEEP_ALIVE_SECONDS", KEEP_ALIVE_SECONDS);
+        command.envs(settings.iter().copied());
         let mut process = lab.start("tidings", &mut command)?;
         process.await_file(&ready)?;
         let ready: Value = serde_json::from_str(&fs::read_to_string(ready)?)?;
@@ -142,6 +148,17 @@ impl Tidings {
         let (head, body) = text.split_once("\r\n\r\n").context("no answer")?;
         anyhow::ensure!(head.starts_with("HTTP/1.1 2"), "{text}");
         Ok(body.to_owned())
+    }
+
+    /// A live trace of a user's connections, as it goes on.
+    pub fn watch_user(&self, user: &str) -> Result<TcpStream> {
+        let mut stream = TcpStream::connect(self.admin)?;
+        let path = format!("/webpubsub/live-trace?hub={HUB}&user={user}");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.admin)?;
+        let mut head = [0; 12];
+        stream.read_exact(&mut head)?;
+        anyhow::ensure!(head == *b"HTTP/1.1 200", "no live trace: {}", head.escape_ascii());
+        Ok(stream)
     }
 
     /// The connection string of the Communication Services.

@@ -7,8 +7,8 @@
 use std::any::Any;
 
 use gateway::{
-    Audience, Close, ConnectionId, Gateway, GroupChange, HubId, Listed, Opening, Page, Publication,
-    Reservation, ShuttingDown, Target, Variant,
+    Audience, Close, ConnectionId, Gateway, GroupChange, HubId, Listed, LiveTrace, Opening, Page,
+    Publication, Reservation, ShuttingDown, Target, Variant, Watched,
 };
 
 /// All connections of the installation, as services see them. Cheap to clone.
@@ -79,6 +79,11 @@ impl Backplane {
     /// As [`Backplane::instruct`] without an answer; returns at once, on any thread.
     pub fn tell(&self, hub: HubId, id: ConnectionId, instruction: Box<dyn Any + Send>) {
         self.local.tell(hub, id, instruction);
+    }
+
+    /// Watches connections of this node; see [`Gateway::live_trace`].
+    pub fn live_trace(&self, hub: HubId, watched: Watched) -> Option<LiveTrace> {
+        self.local.live_trace(hub, watched)
     }
 
     /// Closes the connections of `target`; returns how many there were.

@@ -40,6 +40,21 @@ pub fn for_people(routes: Router) -> Router {
     routes.layer(from_fn(only_from_here))
 }
 
+/// A refusal on its way to people, in the envelope that most services have.
+pub struct Refusal(Error);
+
+impl<E: Into<Error>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        Rejection::new(self.0, Envelope::ResourceManager).into_response()
+    }
+}
+
 async fn only_from_here(request: Request, next: Next) -> Response {
     let host = request.headers().get(HOST).and_then(|value| value.to_str().ok());
     if host.is_none_or(is_local_or_address) {
@@ -47,7 +62,7 @@ async fn only_from_here(request: Request, next: Next) -> Response {
     }
     let message = "Use the address of the admin listener as a number or as localhost.";
     let error = Error::new(ErrorKind::Forbidden, "Forbidden", message).target("Host");
-    Rejection::new(error, Envelope::ResourceManager).into_response()
+    Refusal(error).into_response()
 }
 
 fn readiness(state: Result<(), String>) -> Response {

@@ -7,6 +7,7 @@
 //! - [`respond`]: the only place that turns a [`kernel::Error`] into an HTTP answer
 //! - [`host`]: who may ask what listens on loopback without credentials
 //! - [`body`]: reading a request body within a limit
+//! - [`lines`]: answers that go on, a line at a time
 //! - [`websocket`]: the handshake that makes a connection a WebSocket
 //! - [`upgrade`]: taking the socket out of an upgraded connection
 //! - [`outbound`]: the one guarded client for outgoing HTTP
@@ -19,6 +20,7 @@
 pub mod admin;
 pub mod body;
 pub mod host;
+pub mod lines;
 pub mod listen;
 pub mod outbound;
 mod panics;

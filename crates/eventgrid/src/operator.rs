@@ -5,20 +5,17 @@
 //! web page cannot send unasked. Keys and secrets are not told.
 
 use std::collections::HashMap;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use axum::body::Body;
 use axum::extract::{Query, State};
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, HeaderValue, Response};
-use axum::response::IntoResponse;
+use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use delivery::{Counts, DeadLetter, DeadLetters, DeliveryId, Reason};
-use edge::{Envelope, Rejection};
-use hyper::body::Frame;
+use edge::admin::Refusal;
 use kernel::{Error, ErrorKind, Result, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -176,27 +173,7 @@ struct Choice {
     all: bool,
 }
 
-struct Failure(Error);
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self(error)
-    }
-}
-
-impl From<storage::Error> for Failure {
-    fn from(error: storage::Error) -> Self {
-        Self(error.into())
-    }
-}
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response<Body> {
-        Rejection::new(self.0, Envelope::EventGrid).into_response()
-    }
-}
-
-type Answer<T> = std::result::Result<T, Failure>;
+type Answer<T> = std::result::Result<T, Refusal>;
 
 /// `GET /eventgrid/topics`
 async fn topics(State(service): State<EventGrid>) -> Json<Value> {
@@ -265,8 +242,8 @@ async fn redrive(
 
 /// `GET /eventgrid/tail`: one JSON object a line, from now on. A reader that is too slow loses lines
 /// and is told how many.
-async fn tail(State(service): State<EventGrid>) -> Response<Body> {
-    let (sender, lines) = mpsc::channel(WATCHER_QUEUE);
+async fn tail(State(service): State<EventGrid>) -> Response {
+    let (sender, mut lines) = mpsc::channel(WATCHER_QUEUE);
     let mut source = service.watch().lines();
     let stop = service.tasks().token().clone();
     service.tasks().spawn("event grid tail", async move {
@@ -291,25 +268,7 @@ async fn tail(State(service): State<EventGrid>) -> Response<Body> {
             () = stop.cancelled() => {}
         }
     });
-    let mut response = Response::new(Body::new(Lines(lines)));
-    let kind = HeaderValue::from_static("application/x-ndjson");
-    response.headers_mut().insert(CONTENT_TYPE, kind);
-    response
-}
-
-/// A body that is written while it is made.
-struct Lines(mpsc::Receiver<Bytes>);
-
-impl hyper::body::Body for Lines {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<std::result::Result<Frame<Bytes>, Self::Error>>> {
-        self.0.poll_recv(context).map(|line| line.map(|line| Ok(Frame::data(line))))
-    }
+    edge::lines::answer(move |context| lines.poll_recv(context))
 }
 
 /// A dead letter as people see it, with its event.

@@ -273,7 +273,7 @@ impl Gateway {
 
     /// Watches connections from now on; see [`LiveTrace`]. `None` when there are as many live traces as
     /// there may be.
-    pub fn live_trace(&self, hub: HubId, watched: &Watched) -> Option<LiveTrace> {
+    pub fn live_trace(&self, hub: HubId, watched: Watched) -> Option<LiveTrace> {
         LiveTrace::begin(&self.0.links, hub, watched)
     }
 

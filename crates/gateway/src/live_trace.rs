@@ -7,8 +7,10 @@
 //! counted and dropped.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
 use kernel::{Journey, Timestamp};
 use tokio::sync::mpsc;
@@ -193,11 +195,11 @@ pub struct LiveTrace {
 
 impl LiveTrace {
     /// Begins one; `None` when there are as many as there may be.
-    pub(crate) fn begin(links: &Arc<Links>, hub: HubId, watched: &Watched) -> Option<Self> {
+    pub(crate) fn begin(links: &Arc<Links>, hub: HubId, watched: Watched) -> Option<Self> {
         let (sender, observations) = mpsc::channel(WAITING);
         let missed = Arc::<AtomicU64>::default();
         let number = links.live_traces.begin()?;
-        let watcher = Watcher { number, hub, watched: watched.clone(), sender, missed };
+        let watcher = Watcher { number, hub, watched, sender, missed };
         let missed = Arc::clone(&watcher.missed);
         let watcher = Arc::new(watcher);
         links.push_to(ShardSet::MAX, || Command::Watch(Arc::clone(&watcher)));
@@ -206,7 +208,12 @@ impl LiveTrace {
 
     /// What happened next; `None` when the engine has stopped.
     pub async fn next(&mut self) -> Option<Observation> {
-        self.observations.recv().await
+        poll_fn(|context| self.poll_next(context)).await
+    }
+
+    /// As [`LiveTrace::next`], for who polls.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Observation>> {
+        self.observations.poll_recv(context)
     }
 
     /// How many observations found the queue full since the last call.

@@ -6,11 +6,10 @@
 
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use edge::{Envelope, Rejection};
-use kernel::{Error, Result};
+use edge::admin::Refusal;
+use kernel::Result;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -39,21 +38,7 @@ struct Wanted {
     limit: Option<usize>,
 }
 
-struct Failure(Error);
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self(error)
-    }
-}
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        Rejection::new(self.0, Envelope::ResourceManager).into_response()
-    }
-}
-
-type Answer = std::result::Result<Json<Value>, Failure>;
+type Answer = std::result::Result<Json<Value>, Refusal>;
 
 impl NotificationHubs {
     /// The routes for people, `/push/…`, to be served on the admin listener only.

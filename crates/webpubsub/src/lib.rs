@@ -11,7 +11,7 @@
 //! | `message`, `metadata`, `role`, `name` | the nouns |
 //! | `resource`, `hub`, `service` | keys, hosts, settings, and what the entrances share |
 //! | `inside` | what other parts of the program do with clients |
-//! | `operator` | what people at the server see |
+//! | `operator`, `live_trace` | what people at the server see |
 //! | `recovery` | who may come back to a reliable connection |
 //!
 //! Invariants: nothing here touches a socket or a clock of its own; data passes through as its
@@ -22,6 +22,7 @@ mod events;
 pub mod filter;
 mod hub;
 mod inside;
+mod live_trace;
 pub mod message;
 pub mod metadata;
 pub mod name;

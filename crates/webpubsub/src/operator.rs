@@ -8,15 +8,16 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
+use edge::admin::Refusal;
 use gateway::{Audience, ConnectionId, Page};
 use kernel::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::hub::HubSettings;
+use crate::live_trace::live_trace;
 use crate::name::HubName;
 use crate::resource::Resource;
-use crate::rest::Failure;
 use crate::service::WebPubSub;
 
 /// Connections of one answer.
@@ -34,7 +35,7 @@ struct Wanted {
     limit: Option<usize>,
 }
 
-type Answer = std::result::Result<Json<Value>, Failure>;
+type Answer = std::result::Result<Json<Value>, Refusal>;
 
 impl WebPubSub {
     /// The routes for people, `/webpubsub/…`, to be served on the admin listener only.
@@ -42,6 +43,7 @@ impl WebPubSub {
         Router::new()
             .route("/webpubsub/hubs", get(hubs))
             .route("/webpubsub/connections", get(connections))
+            .route("/webpubsub/live-trace", get(live_trace))
             .with_state(self.clone())
     }
 
@@ -67,7 +69,7 @@ impl WebPubSub {
         })
     }
 
-    fn wanted_resource(&self, name: Option<&str>) -> Result<&Arc<Resource>> {
+    pub(crate) fn wanted_resource(&self, name: Option<&str>) -> Result<&Arc<Resource>> {
         let mut all = self.resources().iter();
         let found = match name {
             Some(name) => all.find(|it| it.name == name),
@@ -77,7 +79,7 @@ impl WebPubSub {
             let names: Vec<_> = self.resources().iter().map(|it| it.name.as_str()).collect();
             let message =
                 format!("There is no such Web PubSub resource; there are: {}.", names.join(", "));
-            Error::new(ErrorKind::NotFound, "Error.NotFound", message).target("resource")
+            Error::new(ErrorKind::NotFound, "NotFound", message).target("resource")
         })
     }
 }
@@ -114,7 +116,7 @@ async fn connections(State(service): State<WebPubSub>, Query(wanted): Query<Want
     let after = wanted.after.as_deref().map(|text| {
         ConnectionId::parse(text).ok_or_else(|| {
             let message = "after is `next` of an earlier page.";
-            Error::new(ErrorKind::Invalid, "Error.BadRequest", message).target("after")
+            Error::new(ErrorKind::Invalid, "InvalidRequest", message).target("after")
         })
     });
     let limit = wanted.limit.unwrap_or(MOST).clamp(1, MOST);

@@ -1,14 +1,14 @@
 // Web PubSub: who is connected, a client to try things with, and what passes by.
-import { WebPubSub, operator, resources } from "../api.js";
+import { WebPubSub, operator, queryOf, resources } from "../api.js";
 import { button, confirmed, count, empty, feed, field, fill, form, h, head, input, kept, pretty, problem, select, snippet, submit, table, tabs, tag } from "../ui.js";
 
 const TABS = ["live", "try", "trace"];
 
 export function page({ scope, query }) {
-  const entries = [["Live connections", live], ["Try it", tryIt], ["Live trace", trace]];
+  const entries = [["Live connections", live], ["Try it", tryIt], ["Live trace", (scope) => trace(scope, query)]];
   const chosen = Math.max(TABS.indexOf(query.tab), 0);
   return [
-    head("Web PubSub", "Hubs, groups, users and live connections; a client to try things with; what clients and backends do, as it happens."),
+    head("Web PubSub", "Hubs, groups, users and live connections; a client to try things with; what happens to a connection, as it happens."),
     tabs("Web PubSub", entries, { chosen, scope }),
   ];
 }
@@ -43,6 +43,8 @@ function live(scope) {
   return [trouble, h(".two", hubs, list)];
 }
 
+const traceOf = (hub, { id }) => `#/pubsub?tab=trace&resource=${encodeURIComponent(hub.resource)}&hub=${encodeURIComponent(hub.hub)}&connection=${encodeURIComponent(id)}`;
+
 const key = (it) => `${it.resource}/${it.hub}`;
 
 /** While somebody uses the list by keyboard, it is drawn anew only when it has changed. */
@@ -73,7 +75,8 @@ function members(hub, found, narrowed, narrow) {
           { name: "User", of: (it) => it.user ?? h("span.faint", "none") },
           { name: "Groups", of: (it) => h(".row", it.groups.map((group) => tag(group))) },
           { name: "Connection", mono: true, class: "break", of: (it) => it.id },
-          { name: "", of: (it) => button("Close", () => close(it), { kind: "tiny danger", label: `Close connection ${it.id}` }) },
+          { name: "", class: "nowrap", of: (it) => [h("a.small", { href: traceOf(hub, it), "aria-label": `Trace connection ${it.id}` }, "Trace"), " ",
+            button("Close", () => close(it), { kind: "tiny danger", label: `Close connection ${it.id}` })] },
         ], found.value)
         : empty("Nobody is connected", "Connect a client, here or in a terminal.", snippet(`tidings connect ${hub.hub} --user me`)),
       found.next && h("p.small.faint", `The first ${found.value.length} are shown; narrow by a group or a user.`),
@@ -170,42 +173,41 @@ function heard(log, message, state) {
 
 // Live trace --------------------------------------------------------------------------------------
 
-const TRACE = ["WebPubSubConnectivity", "WebPubSubMessaging", "WebPubSubHttpRequest"];
+const CONNECTION_ID = /^[\w-]{24}$/;
+const TONES = { received: "good", recovered: "good", lost: "warn", closing: "warn", ended: "warn" };
 
-function trace(scope) {
-  const log = feed("Live trace", 500), trouble = h("div"), paused = h("input", { type: "checkbox" });
-  const only = input({ placeholder: "hub, user or connection" });
-  let from = new Date(Date.now() - 60e3).toISOString(), seen = new Set();
-  const look = async () => {
-    if (paused.checked) return;
-    const text = only.value.trim().replace(/["\\]/g, "");
-    const narrowed = text ? ` | where * has "${text}"` : "";
-    const query = `union withsource=Source ${TRACE.join(", ")} | where TimeGenerated > datetime(${from})${narrowed} | order by TimeGenerated asc | take 200`;
-    const answer = await operator.post("/logs/query", { query });
-    fill(trouble);
-    const [{ columns, rows }] = answer.tables;
-    for (const row of rows) {
-      const it = Object.fromEntries(columns.map(({ name }, index) => [name, row[index]]));
-      const mark = JSON.stringify(row);
-      if (seen.has(mark)) continue;
-      seen.add(mark);
-      from = it.TimeGenerated;
-      const line = log.add(it.OperationName || it.Source.replace("WebPubSub", ""), what(it), /error|warn/i.test(it.Level ?? "") ? "bad" : "", new Date(it.TimeGenerated));
-      line.title = Object.entries(it).filter(([, value]) => value !== null && value !== "").map(([name, value]) => `${name}: ${value}`).join("\n");
-    }
-    if (seen.size > 5000) seen = new Set([...seen].slice(-1000));
-    if (!log.list.children.length) fill(trouble, h("p.faint", "Listening. What clients and backends do appears here within a second or two."));
+function trace(scope, { resource, hub, user, connection }) {
+  const log = feed("Live trace", 500), trouble = h("div"), state = h("p.small.faint", { "aria-live": "polite" });
+  const [ofKept, name] = kept.get("hub")?.split("/") ?? [];
+  const paused = h("input", { type: "checkbox" });
+  const fields = {
+    hub: input({ name: "hub", value: hub ?? name ?? "chat", required: true }),
+    whom: input({ name: "whom", value: connection ?? user ?? "", placeholder: "everybody" }),
   };
-  scope.every(1, look, (error) => fill(trouble, error.status === 404
-    ? empty("No log tables", "The live trace reads the log tables, and this server keeps none.") : problem(error)));
+  let watching;
+  const watch = () => {
+    watching?.abort();
+    const mine = (watching = new AbortController());
+    const whom = fields.whom.value.trim(), one = CONNECTION_ID.test(whom);
+    const wanted = { resource: hub ? resource : ofKept, hub: fields.hub.value.trim(), user: one ? "" : whom, connection: one ? whom : "" };
+    const signal = AbortSignal.any([scope.signal(), mine.signal]);
+    fill(trouble);
+    fill(state, `Watching ${whom ? `${whom} in ` : "everybody in "}${wanted.hub}. What happens to a connection appears as it happens.`);
+    const ended = () => scope.open && watching === mine && fill(state, "The live trace has ended. Watch again to go on.");
+    operator.follow(`/webpubsub/live-trace${queryOf(wanted)}`, signal, (it) => paused.checked || seen(log, it))
+      .then(ended, (error) => signal.aborted || (ended(), fill(trouble, problem(error))));
+  };
+  watch();
   return h(".stack",
-    h(".row.end", field("Only", only), h("label.check", paused, "Pause"), button("Clear", () => log.clear(), { label: "Clear trace" }),
-      h("a", { href: `#/logs?query=${encodeURIComponent("WebPubSubMessaging | order by TimeGenerated desc | take 50")}` }, "Query the past")),
-    trouble, h(".card", log.list));
+    form(watch, h(".row.end", field("Hub", fields.hub), field("User or connection", fields.whom), submit("Watch"),
+      h("label.check", paused, "Pause"), button("Clear", () => log.clear(), { label: "Clear trace" }),
+      h("a", { href: `#/logs?query=${encodeURIComponent("WebPubSubMessaging | order by TimeGenerated desc | take 50")}` }, "Query the past"))),
+    state, trouble, h(".card", log.list),
+    h("p.small.faint", "The same in a terminal: ", h("code", "tidings trace --live HUB --user USER")));
 }
 
-function what(it) {
-  const parts = [it.Hub ?? it.HubName, it.UserId, it.ConnectionId && `connection ${it.ConnectionId}`,
-    it.HttpMethod ?? it.Method, it.Url, it.HttpStatusCode ?? it.StatusCode, it.Message];
-  return parts.filter((part) => part !== undefined && part !== null && part !== "").join(" · ");
+function seen(log, it) {
+  if (it.kind === "missed") return log.add("missed", `${it.lines} lines: this page is too slow`, "bad");
+  const line = log.add(it.kind, [it.user, `connection ${it.connection}`, it.detail].filter(Boolean).join(" · "), TONES[it.kind] ?? "", new Date(it.time));
+  if (it.journey) line.append(h("a.small", { href: `#/journeys?id=${it.journey}` }, "Its journey"));
 }

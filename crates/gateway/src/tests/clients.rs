@@ -165,7 +165,7 @@ impl Host {
     }
 
     pub(super) fn live_trace(&self, watched: Watched) -> Option<LiveTrace> {
-        self.gateway.live_trace(self.hub, &watched)
+        self.gateway.live_trace(self.hub, watched)
     }
 
     /// What happened next, as name and detail.

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::extract::{Path, Query as UrlQuery, State};
-use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-use edge::{Envelope, Rejection};
+use edge::admin::Refusal;
 use kernel::{Error, ErrorKind, Result, Timestamp};
 use serde_json::{Value, json};
 
@@ -49,7 +48,7 @@ impl Journeys {
     }
 }
 
-type Answer = std::result::Result<Json<Value>, Failure>;
+type Answer = std::result::Result<Json<Value>, Refusal>;
 
 /// `GET /journeys`
 async fn list(
@@ -93,21 +92,6 @@ fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
     };
     let count: u64 = text[..text.len() - 1].parse().ok()?;
     Some(now - Duration::from_secs(count.checked_mul(seconds)?))
-}
-
-/// An error on its way to the operator.
-struct Failure(Error);
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self(error)
-    }
-}
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> axum::response::Response {
-        Rejection::new(self.0, Envelope::ResourceManager).into_response()
-    }
 }
 
 fn wrong(target: &'static str, message: &str) -> Error {

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{Place, wait_for};
 use crate::client::admin::Admin;
-use crate::client::trace::{self, Choice};
+use crate::client::trace::{self, Choice, Watched};
 use crate::terminal::Style;
 
 #[derive(Debug, Args)]
@@ -25,6 +25,18 @@ pub(super) struct Trace {
     /// List at most so many
     #[arg(long, value_name = "N", default_value = "20", conflicts_with = "id")]
     limit: usize,
+    /// Instead, watch what happens to the connections of this hub, frame by frame, until Ctrl-C
+    #[arg(long, value_name = "HUB", conflicts_with_all = ["id", "since", "outcome", "limit"])]
+    live: Option<String>,
+    /// Watch only the connections of this user
+    #[arg(long, value_name = "USER", requires = "live", conflicts_with = "connection")]
+    user: Option<String>,
+    /// Watch only this connection
+    #[arg(long, value_name = "ID", requires = "live")]
+    connection: Option<String>,
+    /// The Web PubSub resource of the hub, where there are several
+    #[arg(long, value_name = "NAME", requires = "live")]
+    resource: Option<String>,
     /// JSON, as the server tells it
     #[arg(long)]
     json: bool,
@@ -35,12 +47,17 @@ pub(super) struct Trace {
 impl Trace {
     /// Runs the command.
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let Self { id, since, outcome, limit, json, place } = self;
+        let Self { id, since, outcome, limit, live, user, connection, resource, json, place } =
+            self;
         let config = place.config()?;
         let variables: Vec<(String, String)> = std::env::vars().collect();
         let style = Style::of_stdout(&variables);
         wait_for(async {
             let admin = Admin::find(&config).await?;
+            if let Some(hub) = live {
+                let watched = Watched { hub, resource, user, connection };
+                return trace::live(&admin, &watched, json, style).await;
+            }
             match id {
                 Some(id) => trace::one(&admin, &id, json, style).await,
                 None => trace::list(&admin, &Choice { since, outcome, limit }, json, style).await,

@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 
 use super::admin::Admin;
 use super::publish::{self, Content};
+use super::tail;
 use crate::config::{Config, Mode};
 use crate::keys::{self, TopicAccess};
-use crate::signals::Signals;
 use crate::{terminal, trust};
 
 const LIMITS: Limits = Limits {
@@ -94,24 +94,7 @@ pub async fn send(
 /// # Errors
 /// When the server does not answer, or goes.
 pub async fn tail(admin: &Admin, as_json: bool) -> anyhow::Result<()> {
-    let mut signals = Signals::listen()?;
-    // Said once the server tells everything: what is published from now on will be seen.
-    let begun = || terminal::complain("listening; Ctrl-C ends it\n");
-    let mut unfinished = Vec::new();
-    let told = admin.follow("/eventgrid/tail", begun, |piece| {
-        unfinished.extend_from_slice(piece);
-        while let Some(end) = unfinished.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = unfinished.drain(..=end).collect();
-            let text = String::from_utf8_lossy(&line);
-            let said = serde_json::from_str::<Value>(&text).ok().filter(|_| !as_json);
-            terminal::say(&said.map_or(text.into_owned(), |line| tail_line(&line)))?;
-        }
-        Ok(())
-    });
-    tokio::select! {
-        ended = told => ended,
-        () = signals.first() => Ok(()),
-    }
+    tail::tail(admin, "/eventgrid/tail", as_json, tail_line).await
 }
 
 /// Prints event subscriptions.

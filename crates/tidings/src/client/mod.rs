@@ -11,6 +11,8 @@
 //! | [`socket`] | a WebSocket to the server |
 //! | [`publish`] | one REST call |
 //! | [`events`] | topics, and how their deliveries fare |
+//! | [`trace`] | journeys and live traces |
+//! | [`tail`] | what a server tells as it happens |
 //! | [`logs`] | the log tables |
 //! | [`admin`] | calls to the admin listener |
 //!
@@ -30,5 +32,6 @@ pub mod publish;
 pub mod push;
 pub mod session;
 pub mod socket;
+pub mod tail;
 pub mod target;
 pub mod trace;

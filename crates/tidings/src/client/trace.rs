@@ -1,9 +1,10 @@
-//! `tidings trace`: journeys of a running server, listed, or one as a timeline.
+//! `tidings trace`: journeys of a running server, listed, or one as a timeline; and live traces.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::admin::Admin;
+use super::tail;
 use crate::terminal::{self, Style};
 
 /// Which journeys are listed.
@@ -63,6 +64,54 @@ pub async fn one(admin: &Admin, id: &str, as_json: bool, style: Style) -> anyhow
     let answer = admin.get(&path).await?;
     let text = if as_json { format!("{answer:#}\n") } else { timeline(&answer, style) };
     Ok(terminal::say(&text)?)
+}
+
+/// Whom a live trace watches.
+pub struct Watched {
+    /// The hub.
+    pub hub: String,
+    /// Its resource, where there are several.
+    pub resource: Option<String>,
+    /// A user's connections.
+    pub user: Option<String>,
+    /// One connection.
+    pub connection: Option<String>,
+}
+
+/// Prints what happens to the connections of a hub until Ctrl-C.
+///
+/// # Errors
+/// When the server does not answer, refuses, or goes.
+pub async fn live(
+    admin: &Admin,
+    watched: &Watched,
+    as_json: bool,
+    style: Style,
+) -> anyhow::Result<()> {
+    let Watched { hub, resource, user, connection } = watched;
+    let mut path =
+        format!("/webpubsub/live-trace?hub={}", utf8_percent_encode(hub, NON_ALPHANUMERIC));
+    for (name, value) in [("resource", resource), ("user", user), ("connection", connection)] {
+        if let Some(value) = value {
+            path.push_str(&format!("&{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
+        }
+    }
+    tail::tail(admin, &path, as_json, |it| live_line(it, style)).await
+}
+
+fn live_line(it: &Value, style: Style) -> String {
+    if it["kind"] == "missed" {
+        return format!("… {} lines missed: this terminal is too slow\n", it["lines"]);
+    }
+    let kind = format!("{:12}", text(it, "kind"));
+    let kind = match (style, text(it, "kind")) {
+        (Style::Colour, "lost" | "closing" | "ended") => format!("\u{1b}[33m{kind}\u{1b}[0m"),
+        _ => kind,
+    };
+    let user = it["user"].as_str().map(|user| format!("{}  ", clean(user))).unwrap_or_default();
+    let journey = it["journey"].as_str().map(|id| format!("  (journey {id})")).unwrap_or_default();
+    let (time, connection, detail) = (text(it, "time"), text(it, "connection"), text(it, "detail"));
+    format!("{time}  {connection}  {user}{kind}  {}{journey}\n", clean(detail))
 }
 
 fn line(it: &Value, style: Style) -> String {
@@ -176,6 +225,19 @@ mod tests {
         let plain = line(&journey, Style::Plain);
         assert_eq!(plain, "T  ab  failed   7 stages  webpubsub: a message\n");
         assert!(line(&journey, Style::Colour).contains("\u{1b}[31mfailed \u{1b}[0m"));
+    }
+
+    #[test]
+    fn a_line_of_a_live_trace_tells_when_who_and_what() {
+        let mut it = json!({ "time": "T", "connection": "C", "user": "a\u{1b}b", "kind": "received",
+            "detail": "message of 5 bytes", "journey": "ab" });
+        let expected = "T  C  a\u{fffd}b  received      message of 5 bytes  (journey ab)\n";
+        assert_eq!(live_line(&it, Style::Plain), expected);
+        (it["user"], it["journey"], it["kind"]) = (Value::Null, Value::Null, "lost".into());
+        let expected = "T  C  \u{1b}[33mlost        \u{1b}[0m  message of 5 bytes\n";
+        assert_eq!(live_line(&it, Style::Colour), expected);
+        let missed = json!({ "kind": "missed", "lines": 3 });
+        assert!(live_line(&missed, Style::Plain).contains("3 lines missed"));
     }
 
     #[test]
