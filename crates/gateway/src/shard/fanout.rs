@@ -206,7 +206,8 @@ impl Shard {
                 Written::Bytes(count) => {
                     turn.waiting += u64::from(count < joined.len());
                     bytes_out += count;
-                    if connection.watched {
+                    // Before there is a socket, nothing is written.
+                    if connection.watched && connection.transport.is_some() {
                         let left = connection.backlog.bytes();
                         let happening = Happening::Written { bytes: count, left };
                         self.watchers.tell(self.now, connection, &happening);
