@@ -131,8 +131,7 @@ pub async fn services(
     };
     let phones = Phones::open(parts).await?;
     phones.pushes.observe(monitor.pushes());
-    let outboxes: Vec<Arc<dyn Outbox>> = vec![event_grid.chat()?, Arc::new(phones.pushes.clone())];
-    let ports = Ports { outboxes, ..Ports::default() };
+    let ports = ports(event_grid.chat()?, &phones);
     let communication =
         communication::Wired::new(config, keys, connections, ports, clock.clone(), tasks).await?;
     let calls = phones.calls(&communication, event_grid.calls()?).await?;
@@ -220,6 +219,11 @@ fn outbound(config: &Config) -> anyhow::Result<Outbound> {
     let own_ca = (config.mode == Mode::Dev).then(|| crate::trust::ca_file(&config.data.folder));
     let extra_ca = extra_ca_file.or(own_ca.filter(|file| file.exists()));
     Ok(Outbound::new(AddressPolicy { allow_private, allow }, extra_ca.as_deref())?)
+}
+
+/// Who is told, in the same transaction, what happens in chat.
+fn ports(events: Arc<dyn Outbox>, phones: &Phones) -> Ports {
+    Ports { outboxes: vec![events, Arc::new(phones.pushes.clone())], ..Ports::default() }
 }
 
 /// The way to the event handlers of applications.

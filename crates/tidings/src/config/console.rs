@@ -99,8 +99,7 @@ impl Builder<'_> {
     }
 
     fn without_issuer(&mut self, settings: &Settings) {
-        let rest =
-            [CLIENT_ID, CLIENT_SECRET.file, CLIENT_SECRET.variable, SCOPES, CLAIM, OPERATORS];
+        let rest = [CLIENT_ID, CLIENT_SECRET.file, CLIENT_SECRET.variable, SCOPES, OPERATORS];
         for path in rest {
             let place = settings.place(path);
             if place != Place::Default {

@@ -160,10 +160,10 @@ const FILE_MISTAKES: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "[console]\noperators = [\"ada@example.com\"]\noperator_claim = \"email\"\n",
+        "[console]\noperators = [\"ada@example.com\"]\nclient_id = \"x\"\n",
         &[
             "t.toml:2:13: error: console.operators is given without console.issuer",
-            "t.toml:3:18: error: console.operator_claim is given without console.issuer",
+            "t.toml:3:13: error: console.client_id is given without console.issuer",
         ],
     ),
     (
