@@ -130,6 +130,27 @@ test("websocket-blocked: a proxy that lets nothing through, and an address where
   await confirms(server, "websocket-blocked", "Measured", "--endpoint", "https://nowhere.invalid");
 });
 
+test("a proxy and a server that say nothing delay a report by seconds", async (t) => {
+  const server = await patient(t);
+  const silence = await listening(t, net.createServer());
+  for (const way of [["--proxy", `http://localhost:${silence}`], ["--endpoint", `https://localhost:${silence}`]]) {
+    const { report } = await doctor(server, ...way);
+    assert.ok(report.tookMs >= 1_900 && report.tookMs < 5_500, `${report.tookMs} ms`);
+    assert.ok(!report.healthy);
+  }
+});
+
+test("an address that is none, and a name that nobody has", async (t) => {
+  const server = await patient(t);
+  for (const [args, words] of [[["--endpoint", "nonsense"], /endpoint is an address/], [["--proxy", "ftp://x"], /proxy is an address/]]) {
+    const { code, err } = await typed(["doctor", "--data", server.data, ...args]);
+    assert.equal(code, 2);
+    assert.match(err, words);
+  }
+  const { out } = await typed(["doctor", "--data", server.data, "--symptom", "webhook", "--subscription", "nosuch"]);
+  assert.match(out, /cannot tell[^]*There is no event subscription 'nosuch'/);
+});
+
 test("a proxy that lets connections through is no fault", async (t) => {
   const server = await patient(t);
   const proxy = http.createServer();

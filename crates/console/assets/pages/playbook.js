@@ -9,7 +9,7 @@ const TAGS = {
 };
 const MORE = [
   ["device", "Device", "the registration id"], ["subscription", "Event subscription", "its name"], ["hub", "Hub", "of Web PubSub or Notification Hubs"],
-  ["endpoint", "Address that clients use", "in place of the server's own"], ["proxy", "Proxy that clients use", "http"],
+  ["endpoint", "Address that clients use", "in place of the server's own"], ["proxy", "Proxy that clients use", "such as http://proxy:3128"],
 ];
 
 export function page({ scope, query }) {
@@ -29,6 +29,7 @@ export function page({ scope, query }) {
     h(".row", field("Symptom", select({ name: "symptom", value: query.symptom ?? "" }, [["", "look at everything"], ...symptoms.map((it) => [it.name, it.title])])),
       field("In the last", select({ name: "since", value: "1h" }, [["15m", "15 minutes"], ["1h", "hour"], ["6h", "6 hours"], ["1d", "day"]]))),
     h(".row", field("User", input({ name: "user", value: query.user ?? "", placeholder: "8:acs:… or a user of a hub" })), field("Thread", input({ name: "thread", value: query.thread ?? "", placeholder: "19:…" }))),
+    field("Why did this one not arrive?", input({ name: "journey", value: query.journey ?? "", placeholder: "id of a request, message, event, notification or call" }), "only what it went through is looked at"),
     h("details", h("summary", "More about it"), h(".stack", { class: "more" },
       h(".row", MORE.map(([name, label, hint]) => field(label, input({ name }), hint))),
       field("A token that does not work", h("textarea", { name: "token", rows: "2", spellcheck: "false" }), "it is read, not kept"))),
@@ -57,6 +58,7 @@ function verdicts(name, findings) {
       h("td", h("div", it.title), h("code.small.faint", it.hypothesis)),
       h("td", tag(...(VERDICTS[it.verdict] ?? [it.verdict]))),
       h("td", h(".stack.small", it.evidence.map((one) => h("div.break", h("span.faint", { title: TAGS[one.tag] }, `[${one.tag}] `), one.text,
-        one.query && [" ", h("a", { href: `#/logs?query=${encodeURIComponent(one.query)}` }, "the query")])))),
+        one.query && [" ", h("a", { href: `#/logs?query=${encodeURIComponent(one.query)}` }, "the query")],
+        one.trace && [" ", h("a", { href: `#/journeys?subject=${encodeURIComponent(one.trace)}` }, "its journey")])))),
       cures && h("td", h(".stack.small", it.mitigations.map((one) => h("div", one.text, one.command && h(".row", h("code.break", one.command), copy(one.command, `Copy ${one.command}`)), one.link && [" ", h("span.faint", one.link)])))))))));
 }

@@ -99,7 +99,7 @@ fn chosen(question: &Question, asked: Option<&Journey>) -> Vec<&'static Hypothes
     let is_touched = |it: &Hypothesis| match (&touched, &question.journey) {
         (Some(touched), _) => it.symptoms.iter().any(|symptom| touched.contains(symptom)),
         // Of a journey that nobody knows, nothing can be told but that.
-        (None, Some(_)) => it.needs == [Need::Journeys],
+        (None, Some(_)) => it.needs.first() == Some(&Need::Journeys),
         (None, None) => true,
     };
     ALL.iter().copied().filter(|it| question.concerns(it.symptoms) && is_touched(it)).collect()

@@ -194,8 +194,24 @@ impl Question {
                 ));
             }
         }
-        Ok(())
+        address("endpoint", self.endpoint.as_deref(), &["https://", "http://", "wss://", "ws://"])?;
+        address("proxy", self.proxy.as_deref(), &["http://"])
     }
+}
+
+/// An address is one before it is said that nobody answers there.
+fn address(name: &'static str, text: Option<&str>, schemes: &[&str]) -> Result<()> {
+    let Some(text) = text else { return Ok(()) };
+    let is_one = |scheme: &&str| text.strip_prefix(*scheme).is_some_and(|rest| !rest.is_empty());
+    if schemes.iter().any(is_one) {
+        return Ok(());
+    }
+    let schemes = schemes.join(" or ");
+    let message = format!(
+        "{name} is an address that begins with {schemes}, such as {}host:8080.",
+        if name == "proxy" { "http://" } else { "https://" }
+    );
+    Err(wrong(name, message))
 }
 
 fn given(text: Option<String>) -> Option<String> {
@@ -260,6 +276,9 @@ mod tests {
             (json!({ "since": "0h" }), "since"),
             (json!({ "since": "5ü" }), "since"),
             (json!({ "user": "a\nb" }), "user"),
+            (json!({ "endpoint": "nonsense" }), "endpoint"),
+            (json!({ "endpoint": "https://" }), "endpoint"),
+            (json!({ "proxy": "https://p" }), "proxy"),
             (json!({ "usr": "x" }), "body"),
             (json!("x"), "body"),
         ] {

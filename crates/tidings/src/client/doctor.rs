@@ -6,7 +6,7 @@ use ::monitor::playbook::{Evidence, Finding, Mitigation, Question, Report, Verdi
 use anyhow::Context as _;
 
 use super::admin::Admin;
-use crate::config::Config;
+use crate::config::{Config, Mode};
 use crate::key_store::KeyStore;
 use crate::playbook::without_server;
 use crate::terminal;
@@ -49,6 +49,11 @@ pub async fn examine(
 }
 
 async fn report(config: &Config, question: &Question) -> anyhow::Result<Report> {
+    // Looking would make the folder.
+    if config.mode == Mode::Dev && !config.data.folder.exists() {
+        let why = format!("there is no data folder {}", config.data.folder.display());
+        return without_server(config, question, Vec::new(), &why).await;
+    }
     let admin = match Admin::find(config).await {
         Ok(admin) => admin,
         Err(error) => return alone(config, question, &error).await,
@@ -103,8 +108,7 @@ fn told(report: &Report, place: &Place) -> String {
         (confirmed, _) => format!("{confirmed} of {checked} hypotheses confirmed"),
     };
     out.push_str(&format!(" ({seconds:.1} s).\n"));
-    let shown = report.findings.iter().filter(|it| it.verdict != Verdict::RuledOut);
-    let rows: String = shown.map(|it| row(it, place)).collect();
+    let rows: String = alike(report).iter().map(|same| rows(same, place)).collect();
     if !rows.is_empty() {
         let head = format!("{:VERDICT$}{:width$}", "HYPOTHESIS", "VERDICT", width = TEXT - VERDICT);
         out.push_str(&format!("\n{head}EVIDENCE, MITIGATION\n{rows}"));
@@ -116,6 +120,40 @@ fn told(report: &Report, place: &Place) -> String {
         out.push_str(&format!("\n{}\n", names.join("\n")));
     }
     out
+}
+
+/// What was not ruled out, in order; those of which the same cannot be told, for the same reason, stand
+/// together.
+fn alike(report: &Report) -> Vec<Vec<&Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    for finding in report.findings.iter().filter(|it| it.verdict != Verdict::RuledOut) {
+        let is_alike = |other: &Finding| {
+            let cures = |it: &Finding| it.mitigations.iter().map(|it| it.text.clone()).collect();
+            let (ours, theirs): (Vec<_>, Vec<_>) = (cures(finding), cures(other));
+            finding.verdict == Verdict::CannotTell
+                && other.verdict == Verdict::CannotTell
+                && (&finding.evidence, ours) == (&other.evidence, theirs)
+        };
+        match groups.iter_mut().find(|group| is_alike(group[0])) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups
+}
+
+/// One finding, or several that say the same.
+fn rows(same: &[&Finding], place: &Place) -> String {
+    let [first, _, ..] = same else { return same.iter().map(|it| row(it, place)).collect() };
+    let names: Vec<&str> = same.iter().map(|it| it.hypothesis.as_str()).collect();
+    let mitigations = first.mitigations.iter().cloned();
+    let together = Finding {
+        hypothesis: format!("{} hypotheses", same.len()),
+        title: names.join(", "),
+        mitigations: mitigations.map(|it| Mitigation { link: None, ..it }).collect(),
+        ..(*first).clone()
+    };
+    row(&together, place)
 }
 
 fn row(finding: &Finding, place: &Place) -> String {
@@ -245,6 +283,18 @@ mod tests {
         assert!(text.starts_with("Of 2 hypotheses none is confirmed, and 1 cannot be"), "{text}");
         let text = told(&Report::new(findings(Verdict::CannotTell), Duration::ZERO), &[]);
         assert!(text.starts_with("Nothing could be found out (0.0 s)."), "{text}");
+    }
+
+    #[test]
+    fn what_cannot_be_told_for_the_same_reason_stands_together() {
+        let findings = vec![
+            finding("a", Verdict::CannotTell),
+            finding("b", Verdict::CannotTell),
+            finding("c", Verdict::Confirmed),
+        ];
+        let text = told(&Report::new(findings, Duration::ZERO), &[]);
+        assert!(text.contains("\n2 hypotheses             cannot tell  a, b\n"), "{text}");
+        assert_eq!(text.matches("Mend it.").count(), 2, "{text}");
     }
 
     #[test]

@@ -224,9 +224,14 @@ impl Records {
             let total: u64 = rows.clone().map(|it| it.count).sum();
             let newest = rows.max_by_key(|it| it.last)?;
             let Record { operation, status, who, message, trace, last, .. } = newest;
+            let status = match table {
+                // What stands in its place there is the same in every row.
+                Table::Connectivity | Table::Deliveries | Table::Publications => String::new(),
+                _ => format!(", {status}"),
+            };
             let by = if who.is_empty() { String::new() } else { format!(" of {who}") };
             let text = format!(
-                "{} in {} within {}; the last {}: {operation}{by}, {status}: {}",
+                "{} in {} within {}; the last {}: {operation}{by}{status}: {}",
                 count(total, "failure"),
                 table.layout().name,
                 span(window),

@@ -2,7 +2,7 @@
 //! Measured at the linked hub, observed in the hubs of this server, whether the certificate holds or not.
 
 use super::linked_hub::{code, evidence, fine};
-use super::{Hypothesis, and_more, known};
+use super::{Hypothesis, and_more, hubs};
 use crate::playbook::facts::{Facts, Found, Hub, Need};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
@@ -16,8 +16,8 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     judge,
 };
 
-fn judge(_: &Question, facts: &Facts) -> Found<Judgement> {
-    let own = known(&facts.hubs)?.iter().filter_map(by_certificate).collect();
+fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
+    let own = hubs(question, facts)?.iter().filter_map(by_certificate).collect();
     let evidence = and_more(own, evidence(facts, &[code::APNS_CERTIFICATE]))?;
     let cure = Mitigation::new(
         "Give the hub an APNs token key (.p8, with key id, team id and bundle id) in place of the \

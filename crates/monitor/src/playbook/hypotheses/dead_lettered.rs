@@ -2,7 +2,7 @@
 
 use kernel::Stage;
 
-use super::{Hypothesis, known, with_journey};
+use super::{Hypothesis, subscriptions, with_journey};
 use crate::playbook::facts::{Dead, Facts, Found, Need, Subscription};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
@@ -16,8 +16,8 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     judge,
 };
 
-fn judge(_: &Question, facts: &Facts) -> Found<Judgement> {
-    let subscriptions = known(&facts.subscriptions)?;
+fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
+    let subscriptions = subscriptions(question, facts)?;
     let is_recent = |dead: &Dead| facts.now.since(dead.last) <= facts.window;
     let evidence = subscriptions
         .iter()

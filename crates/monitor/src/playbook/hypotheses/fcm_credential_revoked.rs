@@ -3,7 +3,7 @@
 //! exist, observed in what sends were answered.
 
 use super::linked_hub::{code, evidence};
-use super::{Hypothesis, PUSH_SERVICE, and_more, known, with_journey};
+use super::{Hypothesis, PUSH_SERVICE, and_more, hubs, with_journey};
 use crate::playbook::facts::{Facts, Found, Hub, Need, Problem, Route};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
@@ -19,9 +19,10 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
 
 const REFUSALS: [&str; 2] = ["InvalidCredentials", "InvalidToken"];
 
-fn judge(_: &Question, facts: &Facts) -> Found<Judgement> {
-    let routes =
-        known(&facts.hubs)?.iter().flat_map(|hub| hub.routes.iter().map(move |route| (hub, route)));
+fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
+    let routes = hubs(question, facts)?
+        .iter()
+        .flat_map(|hub| hub.routes.iter().map(move |route| (hub, route)));
     let refused = routes.flat_map(|(hub, route)| refused(hub, route, facts)).collect();
     let refused = with_journey(refused, facts, PUSH_SERVICE, &REFUSALS);
     let evidence = and_more(refused, evidence(facts, &[code::CREDENTIALS_REJECTED]))?;

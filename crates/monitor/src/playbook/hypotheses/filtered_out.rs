@@ -1,6 +1,6 @@
 //! Events are published, and the filter of an event subscription passes all of them over. Observed.
 
-use super::{Hypothesis, known};
+use super::{Hypothesis, subscriptions};
 use crate::playbook::facts::{Facts, Found, Need, Subscription};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
@@ -16,7 +16,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
     let named = question.subscription.is_some();
-    let evidence = known(&facts.subscriptions)?
+    let evidence = subscriptions(question, facts)?
         .iter()
         .filter_map(|it| passed_over(it, named, facts))
         .collect();

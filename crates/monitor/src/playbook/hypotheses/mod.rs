@@ -41,7 +41,7 @@ use kernel::Stage;
 
 use crate::journey::Step;
 
-use super::facts::{Facts, Found, Need, Sign, has_word, stopped_at};
+use super::facts::{Facts, Found, Hub, Need, Sign, Subscription, Unknown, has_word, stopped_at};
 use super::question::{Question, Symptom};
 use super::report::{Evidence, Finding, Judgement};
 use super::words::line;
@@ -114,6 +114,32 @@ impl Hypothesis {
 /// A fact that a judgement cannot do without.
 fn known<T>(fact: &Found<T>) -> Found<&T> {
     fact.as_ref().map_err(Clone::clone)
+}
+
+/// The event subscriptions; the one that is asked about has to be there.
+fn subscriptions<'a>(question: &Question, facts: &'a Facts) -> Found<&'a [Subscription]> {
+    let all = known(&facts.subscriptions)?;
+    match &question.subscription {
+        Some(name) if all.is_empty() => Err(Unknown::new(
+            format!("There is no event subscription '{name}' at this server."),
+            "Give the name of one; `tidings events subscriptions` lists them.",
+        )),
+        _ => Ok(all),
+    }
+}
+
+/// The notification hubs; the one that is asked about, if pushes are, has to be there.
+fn hubs<'a>(question: &Question, facts: &'a Facts) -> Found<&'a [Hub]> {
+    let all = known(&facts.hubs)?;
+    match &question.hub {
+        Some(name) if all.is_empty() && question.symptom == Some(Symptom::Push) => {
+            Err(Unknown::new(
+                format!("There is no notification hub '{name}' at this server."),
+                "Give the name of one; `tidings push fix` lists them.",
+            ))
+        }
+        _ => Ok(all),
+    }
 }
 
 /// What the log tables say of a cause, about the user of the question if there is one.

@@ -2,7 +2,7 @@
 //! used. Measured by a test send to the linked hub, observed in the hubs of this server.
 
 use super::linked_hub::{code, evidence_where};
-use super::{Hypothesis, and_more, known};
+use super::{Hypothesis, and_more, hubs, known};
 use crate::playbook::facts::{Facts, Found, Hub, Need};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
@@ -16,8 +16,8 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     judge,
 };
 
-fn judge(_: &Question, facts: &Facts) -> Found<Judgement> {
-    let hubs = known(&facts.hubs)?.iter().flat_map(without_credentials).collect();
+fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
+    let hubs = hubs(question, facts)?.iter().flat_map(without_credentials).collect();
     let evidence = and_more(hubs, linked(facts))?;
     let cure = Mitigation::new(
         "Give the hub the platform's credential: a token key of Apple (.p8), a service account of \

@@ -15,7 +15,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     name: "stopped-on-the-way",
     title: "A notification stopped on its way",
     symptoms: &Symptom::ALL,
-    needs: &[Need::Journeys],
+    needs: &[Need::Journeys, Need::Records],
     judge,
 };
 
@@ -50,26 +50,21 @@ fn of_one(journey: &Journey, facts: &Facts) -> Judgement {
         return Judgement::ruled_out(Evidence::observed(text).trace(id));
     }
     let begun = when(summary.started, facts.now);
-    let mut evidence =
-        vec![Evidence::observed(format!("{} at {begun}.", line(&summary.what))).trace(&*id)];
+    let text = format!("It began at {begun}: {}.", line(&summary.what));
+    let mut evidence = vec![Evidence::observed(text).trace(&*id)];
     let rest = stops.len().saturating_sub(TOLD);
-    evidence.extend(
-        stops
-            .into_iter()
-            .rev()
-            .take(TOLD)
-            .map(|it| Evidence::observed(format!("{} {}.", stopped(it), told(it)))),
-    );
+    let stopped = |it: &Step| Evidence::observed(format!("{} {}.", became(it), told(it)));
+    evidence.extend(stops.into_iter().rev().take(TOLD).map(stopped));
     if rest > 0 {
         evidence.push(Evidence::observed(format!("{} before these.", count(rest as u64, "stop"))));
     }
-    let cure = Mitigation::new("What else is confirmed here says why. All stages, in order:")
+    let cure = Mitigation::new("If more is confirmed here, it says why. All stages, in order:")
         .command(format!("tidings trace {id}"));
     Judgement::confirmed(evidence, cure)
 }
 
 /// What became of a stage, for the beginning of a sentence.
-fn stopped(it: &Step) -> &'static str {
+fn became(it: &Step) -> &'static str {
     match &*it.outcome {
         outcome if outcome == Outcome::Failed.as_str() => "It failed at",
         outcome if outcome == Outcome::Again.as_str() => "It is tried again after",
@@ -80,7 +75,16 @@ fn stopped(it: &Step) -> &'static str {
 
 fn told(it: &Step) -> String {
     let Step { service, stage, detail, .. } = it;
-    format!("the stage '{stage}' of {service}: {}", line(detail))
+    format!("the stage '{stage}' of {service}: {}", line(detail).trim_end_matches('.'))
+}
+
+/// Whether a service took part in it. A request that was refused before that is told if it was a call of
+/// an operation, which the log tables know: a page's favicon is none.
+fn is_call(journey: &Journey, facts: &Facts) -> bool {
+    let rows = facts.records.iter().flat_map(|it| &it.rows);
+    let mut ids = rows.map(|row| row.trace.as_str());
+    journey.steps.iter().any(|it| it.service != "edge")
+        || ids.any(|id| journey.subjects.iter().any(|(_, value)| value == id))
 }
 
 /// Whether somebody should have got what reached nobody, only whoever sent it knows.
@@ -91,20 +95,20 @@ fn of_many(question: &Question, journeys: &[Journey], facts: &Facts) -> Judgemen
         let mut names = named.iter().copied().flatten().peekable();
         names.peek().is_none() || names.any(|name| mentions(it, name))
     };
-    let stopped: Vec<&Journey> =
-        journeys.iter().filter(is_meant).filter(|it| !stops(it).is_empty()).collect();
+    let is_stopped = |it: &&Journey| !stops(it).is_empty() && is_call(it, facts);
+    let stopped: Vec<&Journey> = journeys.iter().filter(is_meant).filter(is_stopped).collect();
     let window = span(facts.window);
     let Some(newest) = stopped.first() else {
-        let fine = format!("No notification of the last {window} failed or waits.");
+        let fine = format!("Nothing stopped on its way within {window}.");
         return Judgement::ruled_out(Evidence::observed(fine));
     };
     let number = count(stopped.len() as u64, "notification");
-    let text = format!("{number} of the last {window} failed or wait; the newest of them:");
+    let text = format!("{number} stopped within {window}, the newest first:");
     let mut evidence = vec![Evidence::observed(text)];
     evidence.extend(stopped.iter().take(TOLD).map(|it| one_of_many(it, facts)));
     let cure = Mitigation::new(
-        "Whether it should have arrived, such as at somebody who is not connected, only its sender \
-         knows. Why this very one did not:",
+        "Only who sent it knows whether it should have arrived: a message to somebody who is not \
+         connected reaches nobody, and that may be right. Why the newest did not:",
     )
     .command(format!("tidings doctor --journey {}", newest.summary.id));
     Judgement { verdict: report::Verdict::CannotTell, evidence, mitigations: vec![cure] }
@@ -122,8 +126,9 @@ fn one_of_many(journey: &Journey, facts: &Facts) -> Evidence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::playbook::facts::Table;
     use crate::playbook::report::Finding;
-    use crate::playbook::testing::{healthy, journey, silent, step};
+    use crate::playbook::testing::{healthy, journey, record, silent, step};
 
     fn asked(question: &Question, journeys: Vec<Journey>) -> Finding {
         let mut facts = healthy();
@@ -174,6 +179,20 @@ mod tests {
         assert!(found.evidence[1].trace.is_some(), "{found:?}");
         let command = found.mitigations[0].command.as_deref().unwrap();
         assert!(command.starts_with("tidings doctor --journey "), "{command}");
+    }
+
+    #[test]
+    fn a_refused_request_is_told_if_it_was_a_call_of_an_operation() {
+        let mut refused =
+            journey(Verdict::Failed, vec![step("edge", Stage::Refused, Outcome::Failed)]);
+        refused.subjects = vec![("request".to_owned(), "r".to_owned())];
+        let mut facts = healthy();
+        facts.journeys = Ok(vec![refused]);
+        let verdict = |facts: &Facts| HYPOTHESIS.judged(&Question::default(), facts).verdict;
+        assert_eq!(verdict(&facts), report::Verdict::RuledOut);
+        record(&mut facts, Table::HttpRequests, "400", None);
+        facts.records.as_mut().unwrap().rows[0].trace = "r".to_owned();
+        assert_eq!(verdict(&facts), report::Verdict::CannotTell);
     }
 
     #[test]

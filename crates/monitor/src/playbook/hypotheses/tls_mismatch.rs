@@ -23,7 +23,7 @@ fn judge(_: &Question, facts: &Facts) -> Found<Judgement> {
         let is_tls = ["https:", "wss:"].iter().any(|scheme| it.url.starts_with(scheme));
         is_tls && it.certificate.is_none()
     };
-    if evidence.is_empty() && reach.iter().any(is_unseen) {
+    if evidence.is_empty() && (reach.is_empty() || reach.iter().any(is_unseen)) {
         let why = "No connection came far enough to show a certificate.";
         return Err(Unknown::new(why, "Mend what keeps connections away first."));
     }

@@ -3,7 +3,7 @@
 
 use kernel::Stage;
 
-use super::{Hypothesis, and_more, known, with_journey};
+use super::{Hypothesis, and_more, known, subscriptions, with_journey};
 use crate::playbook::facts::{Facts, Found, Need, Sign, Subscription, Table};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
@@ -25,7 +25,7 @@ const SLOW_MS: u64 = 3_000;
 const SIGN: Sign = Sign { tables: &[Table::Deliveries], statuses: &[], causes: &[] };
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
-    let subscriptions = known(&facts.subscriptions)?;
+    let subscriptions = subscriptions(question, facts)?;
     let failing: Vec<&Subscription> = subscriptions.iter().filter(|it| is_failing(it)).collect();
     let evidence: Vec<Evidence> = failing.iter().flat_map(|it| troubles(it, facts)).collect();
     let rows = known(&facts.records).map(|records| {
@@ -59,9 +59,11 @@ fn troubles(it: &Subscription, facts: &Facts) -> Vec<Evidence> {
     if let (Some(outcome), Some(at)) = (&it.last_outcome, it.last_attempt)
         && outcome != DELIVERED
     {
-        let (at, waiting) = (when(at, facts.now), count(it.queued + it.in_flight, "event"));
+        let number = it.queued + it.in_flight;
+        let verb = if number == 1 { "waits" } else { "wait" };
+        let (at, waiting) = (when(at, facts.now), count(number, "event"));
         let text = format!(
-            "The last attempt of '{name}' at {destination} ended with {outcome} at {at}; {waiting} wait."
+            "The last attempt of '{name}' at {destination} ended with {outcome} at {at}; {waiting} {verb}."
         );
         evidence.push(Evidence::observed(text));
     }

@@ -1,7 +1,7 @@
 //! A webhook has not consented to events, so it gets none. Observed in the state of its event
 //! subscription, measured by asking it once more.
 
-use super::{Hypothesis, known};
+use super::{Hypothesis, subscriptions};
 use crate::playbook::facts::{Facts, Found, Need, Subscription};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
@@ -15,8 +15,8 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     judge,
 };
 
-fn judge(_: &Question, facts: &Facts) -> Found<Judgement> {
-    let subscriptions = known(&facts.subscriptions)?;
+fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
+    let subscriptions = subscriptions(question, facts)?;
     let evidence: Vec<Evidence> =
         subscriptions.iter().filter(|it| it.state != "Succeeded").flat_map(waiting).collect();
     let expired = subscriptions

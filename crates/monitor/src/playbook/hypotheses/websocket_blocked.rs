@@ -2,7 +2,7 @@
 //! no. Measured.
 
 use super::{Hypothesis, known};
-use crate::playbook::facts::{End, Facts, Found, Need, Reach};
+use crate::playbook::facts::{End, Facts, Found, Need, Reach, Unknown};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
 
@@ -16,6 +16,10 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
 
 fn judge(_: &Question, facts: &Facts) -> Found<Judgement> {
     let reach = known(&facts.reach)?;
+    if reach.is_empty() {
+        let why = "No address of the server is known.";
+        return Err(Unknown::new(why, "Start the server, or give the address with --endpoint."));
+    }
     let evidence = reach.iter().filter_map(blocked).map(Evidence::measured).collect();
     let addresses: Vec<&str> = reach.iter().map(|it| it.url.as_str()).collect();
     let open = format!("A connection reaches {}.", addresses.join(", "));
@@ -53,7 +57,16 @@ fn text(proxy: &Option<String>) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::playbook::testing::{confirms, reach, silent};
+    use crate::playbook::report::Verdict;
+    use crate::playbook::testing::{confirms, healthy, reach, silent};
+
+    #[test]
+    fn without_an_address_it_cannot_be_told() {
+        let mut facts = healthy();
+        facts.reach = Ok(Vec::new());
+        let verdict = HYPOTHESIS.judged(&Question::default(), &facts).verdict;
+        assert_eq!(verdict, Verdict::CannotTell);
+    }
 
     #[test]
     fn each_way_to_be_blocked_is_told() {

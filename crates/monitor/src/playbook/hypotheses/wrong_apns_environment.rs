@@ -1,7 +1,7 @@
 //! The hub's credential is for another environment of APNs (sandbox, production) or another app than
 //! its devices. Observed in what APNs answers; such devices are kept, since they may live elsewhere.
 
-use super::{Hypothesis, PUSH_SERVICE, known, with_journey};
+use super::{Hypothesis, PUSH_SERVICE, hubs, with_journey};
 use crate::playbook::facts::{Facts, Found, Hub, Need, Problem, Route};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
@@ -25,8 +25,8 @@ const MISMATCHES: [&str; 6] = [
     "BadCertificateEnvironment",
 ];
 
-fn judge(_: &Question, facts: &Facts) -> Found<Judgement> {
-    let routes = known(&facts.hubs)?
+fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
+    let routes = hubs(question, facts)?
         .iter()
         .flat_map(|hub| hub.routes.iter().map(move |route| (hub, route)))
         .filter(|(_, route)| route.platform == "apple");
