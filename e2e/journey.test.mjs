@@ -11,6 +11,7 @@ import { typed } from "./lib/command.mjs";
 import { PATIENCE_MS, eventually, within } from "./lib/deadline.mjs";
 import { EventGrid } from "./lib/eventgrid.mjs";
 import { Inbox } from "./lib/inbox.mjs";
+import { Journeys, stagesOf } from "./lib/journeys.mjs";
 import { fail, inbox } from "./lib/notification-hubs.mjs";
 import { Phone } from "./lib/phone.mjs";
 import { Receiver } from "./lib/receiver.mjs";
@@ -28,6 +29,7 @@ let collector;
 let hubs;
 let communication;
 let grid;
+let journeys;
 
 before(async () => {
   collector = await startCollector();
@@ -38,6 +40,7 @@ before(async () => {
   hubs = new Sdk("js", server);
   communication = new Sdk("js", server, "communication");
   grid = new EventGrid(server);
+  journeys = new Journeys(server);
 });
 
 after(async () => {
@@ -72,24 +75,8 @@ function begun() {
   return { id, traceparent, options: { requestOptions: { customHeaders: { traceparent } } } };
 }
 
-const journey = (subject) => grid.admin(`/journeys/${encodeURIComponent(subject)}`);
-
-/** The journey once it has all of these stages, which are `service stage` and perhaps an outcome. */
-async function journeyWith(subject, wanted) {
-  let found;
-  const told = () => (found ? JSON.stringify(found.stages, undefined, 1) : "nothing");
-  try {
-    await eventually(`stages ${wanted}`, async () => {
-      found = await journey(subject).catch(() => undefined);
-      return found && wanted.every((it) => stagesOf(found).some((stage) => stage.startsWith(it)));
-    });
-  } catch (error) {
-    throw new Error(`${error.message}; there is ${told()}`);
-  }
-  return found;
-}
-
-const stagesOf = ({ stages }) => stages.map(({ service, stage, outcome }) => `${service} ${stage} ${outcome}`);
+const journey = (subject) => journeys.of(subject);
+const journeyWith = (subject, wanted) => journeys.with(subject, wanted);
 
 test("a publish is followed to the connection under the sender's own id", async (t) => {
   const hub = hubs.hub("journeys");

@@ -12,7 +12,7 @@ use axum::Router;
 use delivery::{Deliveries, Queue};
 use edge::Tasks;
 use edge::outbound::Outbound;
-use kernel::Clock;
+use kernel::{Clock, Milestones};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
@@ -55,6 +55,8 @@ pub struct Parts {
     pub notification_hubs: NotificationHubs,
     /// The address of this server.
     pub address: String,
+    /// Where the journeys of calls are recorded.
+    pub milestones: Milestones,
 }
 
 /// What phones are rung with.
@@ -110,7 +112,8 @@ impl Phones {
         communication: &communication::Wired,
         events: Arc<dyn CallEvents>,
     ) -> anyhow::Result<Calls> {
-        let Parts { store, outbound, deliveries, clock, tasks, address, .. } = self.parts.clone();
+        let parts = self.parts.clone();
+        let Parts { store, outbound, deliveries, clock, tasks, address, milestones, .. } = parts;
         let resources = communication.service.resources().clone();
         let identities = communication.service.identities().clone();
         let registrar = push::router(resources.clone(), identities.clone(), self.devices.clone());
@@ -126,6 +129,7 @@ impl Phones {
             identities,
             ring_time: RING_TIME,
             issuer: communication.endpoint(&address).to_owned(),
+            milestones,
         })
         .await?;
         let queues = vec![self.pushes.queue(), calling.queue()];

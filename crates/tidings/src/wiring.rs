@@ -128,6 +128,7 @@ pub async fn services(
         presence: Arc::new(connections.roster.clone()),
         notification_hubs: notification_hubs.service.clone(),
         address: listening.https_url().unwrap_or_else(|| listening.http_url()),
+        milestones: journeys.milestones.clone(),
     };
     let phones = Phones::open(parts).await?;
     phones.pushes.observe(monitor.pushes());

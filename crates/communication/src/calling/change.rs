@@ -1,20 +1,27 @@
 //! Calls changed: one change after another, each with all that follows from it in one transaction.
 
 use delivery::NewDelivery;
-use kernel::milestone::{Note, Stage};
-use kernel::{Error, Result, Timestamp, journey};
+use kernel::{Error, Result, Timestamp};
 use storage::Statement;
 
+use super::journeys::{self, Before};
 use super::machine::{self, Change, Effect};
 use super::model::Call;
 use super::repeat::{Reply, RequestId};
 use super::rings::Rings;
-use super::service::{Calling, busy, fresh};
+use super::service::{Calling, Foundations, busy, fresh};
 use super::store::{self, Loaded};
 use super::{callback, courier, incoming};
 use crate::events::Event;
 use crate::ports::Work;
 use crate::push::{Enqueued, Purpose, Wake};
+
+/// What a change on disk has caused.
+struct Stored {
+    callbacks: Vec<NewDelivery>,
+    pushed: Vec<NewDelivery>,
+    committed: Option<Box<dyn FnOnce() + Send>>,
+}
 
 /// Attempts at a change that others overtake.
 const RETRIES: usize = 8;
@@ -35,7 +42,9 @@ impl Calling {
         let mut statements = store::insert(call, self.now());
         statements.extend(request.map(|it| store::remember(it, &call.id, &reply)));
         match self.store(call, statements, effects).await {
-            Ok(()) => {
+            Ok(stored) => {
+                journeys::begun(call, effects, self.now());
+                self.hand_out(stored);
                 self.signal(&mut rings, call, 0);
                 Ok(reply)
             }
@@ -60,11 +69,19 @@ impl Calling {
             let Some(Loaded { mut call, revision }) = store::load(self.db(), id).await? else {
                 return Err(machine::call_is_over());
             };
+            let before = Before::of(&call);
             let (reply, effects) = machine::change(&mut call, &act)?;
             let mut statements = store::update(&call, revision, self.now());
             statements.extend(request.map(|it| store::remember(it, id, &reply)));
-            match self.store(&call, statements, &effects).await {
-                Ok(()) => {
+            let journey = journeys::of(&self.foundations().milestones, &call);
+            let stored = self.store(&call, statements, &effects);
+            match journeys::within(journey.as_ref(), stored).await {
+                Ok(stored) => {
+                    journeys::told_elsewhere(journey.as_ref());
+                    journeys::inside(journey.as_ref(), || {
+                        journeys::changed(&call, before, &effects, self.now());
+                        self.hand_out(stored);
+                    });
                     self.signal(&mut rings, &call, revision + 1);
                     return Ok(reply);
                 }
@@ -89,9 +106,11 @@ impl Calling {
     }
 
     fn signal(&self, rings: &mut Rings, call: &Call, revision: i64) {
-        for signal in rings.see(call, revision) {
-            self.foundations().ringing.signal(&signal);
-        }
+        let Foundations { ringing, milestones, .. } = self.foundations();
+        let signals = rings.see(call, revision);
+        journeys::inside(journeys::of(milestones, call).as_ref(), || {
+            signals.iter().for_each(|signal| ringing.signal(signal));
+        });
     }
 
     async fn replied(&self, request: Option<&RequestId>) -> Result<Option<Reply>> {
@@ -101,13 +120,13 @@ impl Calling {
         }
     }
 
-    /// Writes a call and all that follows from its change, and hands out what is for now.
+    /// Writes a call and all that follows from its change.
     async fn store(
         &self,
         call: &Call,
         mut statements: Vec<Statement>,
         effects: &[Effect],
-    ) -> std::result::Result<(), Failed> {
+    ) -> std::result::Result<Stored, Failed> {
         let foundations = self.foundations();
         let now = self.now();
         let callbacks: Vec<NewDelivery> =
@@ -126,13 +145,17 @@ impl Calling {
             pushed.extend(deliveries);
         }
         foundations.db.write(statements).await.map_err(Failed::from)?;
-        note_stored(call, callbacks.len(), pushed.len());
-        foundations.deliveries.accepted(&callbacks);
-        foundations.pushes.accepted(&pushed);
+        Ok(Stored { callbacks, pushed, committed })
+    }
+
+    /// Hands out what is on disk.
+    fn hand_out(&self, stored: Stored) {
+        let Stored { callbacks, pushed, committed } = stored;
+        self.foundations().deliveries.accepted(&callbacks);
+        self.foundations().pushes.accepted(&pushed);
         if let Some(committed) = committed {
             committed();
         }
-        Ok(())
     }
 
     fn callback(&self, call: &Call, effect: &Effect, now: Timestamp) -> Option<NewDelivery> {
@@ -150,7 +173,7 @@ impl Calling {
     fn push(&self, call: &Call, effect: &Effect) -> Option<Enqueued> {
         let (user, payload) = match effect {
             Effect::Ring(user) => (user, incoming::ring(call, call.person(user)?)?),
-            Effect::Stop { user, missed } => (user, incoming::stop(call, user, *missed)),
+            Effect::Stop { user, why } => (user, incoming::stop(call, user, why.is_missed())),
             _ => return None,
         };
         let foundations = self.foundations();
@@ -174,16 +197,6 @@ fn event(call: &Call, effect: &Effect, now: Timestamp) -> Option<Event> {
         Effect::Ended => Some(incoming::ended(call, now)),
         Effect::Callback(_) | Effect::Stop { .. } => None,
     }
-}
-
-fn note_stored(call: &Call, callbacks: usize, pushes: usize) {
-    journey::note("calling", || {
-        let people = call.people.len();
-        let how = if call.ended { "ended" } else { "changed" };
-        let text = format!("{how}, {people} people; causes {callbacks} callbacks, {pushes} pushes");
-        let note = Note::new(Stage::Call, text).subject("call", &call.id);
-        call.connections.iter().fold(note, |note, it| note.subject("call connection", &it.id))
-    });
 }
 
 /// Why a change is not on disk.

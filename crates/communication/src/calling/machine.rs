@@ -4,7 +4,7 @@ use kernel::{Error, ErrorKind, Result, Timestamp};
 use serde_json::{Value, json};
 
 use super::model::{Added, Call, Connection, Invitation, Person, Standing, State};
-use super::outcome::{Unanswered, result};
+use super::outcome::{Silence, Unanswered, result};
 use crate::identifier::RawId;
 
 /// What follows from a change, in order.
@@ -17,7 +17,7 @@ pub(crate) enum Effect {
     /// They are to be still.
     Stop {
         user: RawId,
-        missed: bool,
+        why: Silence,
     },
     /// The call has begun, by the answer of this user.
     Started(RawId),
@@ -99,7 +99,7 @@ impl Change<'_> {
         now: Timestamp,
     ) -> Result<()> {
         let added = self.invitation(user)?.added.clone();
-        self.hush(user, Standing::Joined, false);
+        self.hush(user, Standing::Joined, Silence::Answered);
         self.call.connections.extend(connection);
         if self.call.started.is_none() {
             self.call.started = Some(now.as_micros());
@@ -131,7 +131,7 @@ impl Change<'_> {
     pub(crate) fn unanswered(&mut self, user: &RawId, why: Unanswered) {
         let Ok(invitation) = self.invitation(user) else { return };
         let added = invitation.added.clone();
-        self.hush(user, Standing::Gone, why.is_missed());
+        self.hush(user, Standing::Gone, Silence::Unanswered(why));
         if let Some(added) = added {
             let mut data = json!({ "participant": user.to_json() });
             data["resultInformation"] = why.result();
@@ -156,7 +156,7 @@ impl Change<'_> {
     /// The call goes to somebody else.
     pub(crate) fn redirect(&mut self, user: &RawId, to: Invite) -> Result<()> {
         let added = self.invitation(user)?.added.clone();
-        self.hush(user, Standing::Gone, false);
+        self.hush(user, Standing::Gone, Silence::Redirected);
         self.invite(Invite { added, ..to });
         Ok(())
     }
@@ -214,7 +214,7 @@ impl Change<'_> {
         let standing = self.call.person(user).map(|it| it.standing.clone());
         match standing {
             Some(Standing::Joined) => self.leave(user),
-            Some(Standing::Ringing(_)) => self.hush(user, Standing::Gone, true),
+            Some(Standing::Ringing(_)) => self.hush(user, Standing::Gone, Silence::Removed),
             _ => return Err(no_such_participant()),
         }
         let (callback, operation_context) = reply;
@@ -260,11 +260,11 @@ impl Change<'_> {
     }
 
     /// A ringing is over.
-    fn hush(&mut self, user: &RawId, standing: Standing, missed: bool) {
+    fn hush(&mut self, user: &RawId, standing: Standing, why: Silence) {
         if let Some(it) = self.call.people.iter_mut().find(|it| it.id == user.as_str()) {
-            (it.standing, it.missed) = (standing, missed);
+            (it.standing, it.missed) = (standing, why.is_missed());
         }
-        self.effects.push(Effect::Stop { user: user.clone(), missed });
+        self.effects.push(Effect::Stop { user: user.clone(), why });
     }
 
     fn leave(&mut self, user: &RawId) {
@@ -303,7 +303,7 @@ impl Change<'_> {
         for index in 0..self.call.people.len() {
             let user = self.call.people[index].raw();
             match self.call.people[index].standing {
-                Standing::Ringing(_) => self.hush(&user, Standing::Gone, true),
+                Standing::Ringing(_) => self.hush(&user, Standing::Gone, Silence::CallEnded),
                 Standing::Joined => {
                     self.stand(&user, Standing::Gone);
                     self.effects.push(Effect::Left(user));

@@ -14,6 +14,7 @@
 //! - `rings`: which devices must be told to ring or to be still; pure
 //! - `service`: what is asked of calls
 //! - `change`: changes carried out, one after another
+//! - `journeys`: what is recorded of a call
 //! - `repeat`: requests that may be repeated
 //! - `courier`: callbacks on their way
 //! - `attestation`: how applications know who calls back
@@ -28,6 +29,7 @@ mod change;
 mod context;
 mod courier;
 mod incoming;
+mod journeys;
 mod machine;
 mod model;
 mod outcome;

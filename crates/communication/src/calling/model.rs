@@ -23,6 +23,9 @@ pub(crate) struct Call {
     /// In microseconds; set when the first one answers.
     pub(crate) started: Option<i64>,
     pub(crate) ended: bool,
+    /// The journey that it is recorded in, of the request that began it.
+    #[serde(default)]
+    pub(crate) trace: Option<String>,
 }
 
 /// How an application holds a call.

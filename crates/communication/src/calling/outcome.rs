@@ -1,4 +1,4 @@
-//! How ringing ends without an answer.
+//! How ringing ends.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -49,6 +49,52 @@ impl Unanswered {
 
     pub(crate) fn result(self) -> Value {
         result(self.code(), self.message())
+    }
+}
+
+/// Why a ringing is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// The user has taken the call.
+    Answered,
+    Unanswered(Unanswered),
+    /// Somebody else is rung instead.
+    Redirected,
+    /// The user was removed from the call.
+    Removed,
+    /// The call has ended, or its caller gave up.
+    CallEnded,
+}
+
+impl Silence {
+    /// Whether the user has missed a call by it.
+    pub(crate) const fn is_missed(self) -> bool {
+        match self {
+            Self::Answered | Self::Redirected => false,
+            Self::Unanswered(why) => why.is_missed(),
+            Self::Removed | Self::CallEnded => true,
+        }
+    }
+
+    /// Whether nobody wanted it so.
+    pub(crate) const fn is_failure(self) -> bool {
+        matches!(self, Self::Unanswered(Unanswered::NoAnswer | Unanswered::Unknown))
+    }
+
+    /// In a few words.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Unanswered(Unanswered::Declined) => "declined",
+            Self::Unanswered(Unanswered::Busy) => "busy",
+            Self::Unanswered(Unanswered::Forbidden) => "refused",
+            Self::Unanswered(Unanswered::NoAnswer) => "nobody answered in time",
+            Self::Unanswered(Unanswered::Unknown) => "there is no such user",
+            Self::Unanswered(Unanswered::Cancelled) => "taken back",
+            Self::Redirected => "redirected",
+            Self::Removed => "removed",
+            Self::CallEnded => "the call is over",
+        }
     }
 }
 

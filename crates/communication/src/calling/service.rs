@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use delivery::{Deliveries, Queue};
 use edge::outbound::Outbound;
-use kernel::{Clock, Error, ErrorKind, Result, Timestamp};
+use kernel::{Clock, Error, ErrorKind, Milestones, Result, Timestamp};
 use serde_json::Value;
 use storage::Db;
 use tokio::sync::Mutex;
@@ -21,7 +21,7 @@ use super::outcome::Unanswered;
 use super::ports::{CallEvents, Ringing};
 use super::repeat::{Reply, RequestId};
 use super::rings::Rings;
-use super::{MIGRATIONS, courier, store};
+use super::{MIGRATIONS, courier, journeys, store};
 use crate::identifier::RawId;
 use crate::identity::Identities;
 use crate::push::Pushes;
@@ -59,6 +59,8 @@ pub struct Foundations {
     pub ring_time: Duration,
     /// The address under which applications know this server, for the signatures of callbacks.
     pub issuer: String,
+    /// Where the journeys of calls are recorded.
+    pub milestones: Milestones,
 }
 
 pub(super) struct Inner {
@@ -363,6 +365,7 @@ fn begun(resource: &Resource, new: NewCall) -> Call {
         people: Vec::new(),
         started: None,
         ended: false,
+        trace: journeys::taken_along(),
     }
 }
 

@@ -141,7 +141,7 @@ impl PushCourier {
                 retry(fault.kind.code(), fault.to_string(), None, !own)
             }
         };
-        journeys::answered(device.platform.format(), &verdict);
+        journeys::answered(device.platform.format(), id, &verdict);
         Ok(verdict)
     }
 }

@@ -34,16 +34,17 @@ pub(super) fn unregistered() {
     journey::note(SERVICE, || Note::new(Stage::Dropped, "the device is not registered any more"));
 }
 
-/// What came of a send through the hub.
-pub(super) fn answered(platform: &str, verdict: &Verdict) {
+/// What came of a send through the hub, for the device with this registration.
+pub(super) fn answered(platform: &str, device: &str, verdict: &Verdict) {
     journey::note(SERVICE, || {
+        let whom = format!("for {platform}, device {device}");
         let (text, result) = match verdict {
-            Verdict::Delivered => (format!("for {platform}"), Outcome::Done),
+            Verdict::Delivered => (whom, Outcome::Done),
             Verdict::Retry { outcome, answer, .. } => {
-                (format!("for {platform}: {outcome}: {answer}"), Outcome::Again)
+                (format!("{whom}: {outcome}: {answer}"), Outcome::Again)
             }
             Verdict::Refused { outcome, answer } => {
-                (format!("for {platform}: {outcome}: {answer}"), Outcome::Failed)
+                (format!("{whom}: {outcome}: {answer}"), Outcome::Failed)
             }
         };
         Note::new(Stage::HubAccepted, text).outcome(result)

@@ -428,6 +428,7 @@ impl State {
             for ring in self.rings.get(&ticket.user).into_iter().flatten() {
                 self.last_position += 1;
                 device.queue(ring.waiting(self.last_position));
+                journeys::rung_late(&ring.notice, &ticket.user, &device.name);
             }
             devices.push(device);
             devices.len() - 1

@@ -4,7 +4,7 @@ use kernel::Timestamp;
 
 use crate::calling::machine::{Change, Effect, Invite, change};
 use crate::calling::model::{Added, Call, Connection, State};
-use crate::calling::outcome::Unanswered;
+use crate::calling::outcome::{Silence, Unanswered};
 use crate::identifier::RawId;
 
 pub(super) const NOW: Timestamp = Timestamp::from_secs(1_767_366_245);
@@ -42,6 +42,7 @@ pub(super) fn ringing(names: &[&str]) -> Call {
         people: Vec::new(),
         started: None,
         ended: false,
+        trace: None,
     };
     let effects = act(&mut call, |it| names.iter().for_each(|name| it.invite(invite(name, None))));
     assert_eq!(effects, names.iter().map(|name| Effect::Ring(user(name))).collect::<Vec<_>>());
@@ -72,7 +73,7 @@ pub(super) fn answered(call: &mut Call, name: &str) -> Vec<Effect> {
 
 fn stops(effects: &[Effect]) -> Vec<(RawId, bool)> {
     let stops = effects.iter().filter_map(|effect| match effect {
-        Effect::Stop { user, missed } => Some((user.clone(), *missed)),
+        Effect::Stop { user, why } => Some((user.clone(), why.is_missed())),
         _ => None,
     });
     stops.collect()
@@ -149,7 +150,7 @@ fn with_several_the_call_fails_with_the_last_one_only() {
 fn a_redirected_call_rings_somebody_else() {
     let mut call = ringing(&["bob"]);
     let effects = act(&mut call, |it| it.redirect(&user("bob"), invite("eve", None)).unwrap());
-    let stop = Effect::Stop { user: user("bob"), missed: false };
+    let stop = Effect::Stop { user: user("bob"), why: Silence::Redirected };
     assert_eq!(effects, [stop, Effect::Ring(user("eve"))]);
     assert!(change(&mut call, |it| it.rung("secret of bob", NOW)).is_err());
     answered(&mut call, "eve");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::{Request, StatusCode};
 use delivery::Deliveries;
 use edge::outbound::{AddressPolicy, Outbound};
-use kernel::ErrorKind;
+use kernel::{ErrorKind, Milestones};
 use storage::testing::TestDb;
 use storage::{Db, MasterKey};
 use tokio_util::sync::CancellationToken;
@@ -135,6 +135,7 @@ impl Server {
             identities: world.service.identities().clone(),
             ring_time: Duration::from_mins(1),
             issuer: "https://localhost".to_owned(),
+            milestones: Milestones::default(),
         });
         let calling = calling.await.unwrap();
         Self { calling, world, links, devices, signals }

@@ -7,6 +7,7 @@ use kernel::Timestamp;
 use super::{Devices, State, Waiting};
 use crate::identifier::RawId;
 use crate::signaling::EventKind;
+use crate::signaling::journeys;
 use crate::signaling::notice::Notice;
 
 /// Calls that ring at one user. The oldest goes first: nobody answers so many.
@@ -35,6 +36,7 @@ impl Devices {
         let mut state = self.lock();
         state.last_position += 1;
         state.tell(user, &ring.notice, ring.at);
+        state.record(user, &ring.notice);
         let rings = state.rings.entry(user.clone()).or_default();
         rings.push(ring);
         if rings.len() > MAX_RINGS {
@@ -49,10 +51,22 @@ impl Devices {
         state.forget_ring(user, &stop.call);
         state.last_position += 1;
         state.tell(user, &stop.notice, stop.at);
+        state.record(user, &stop.notice);
     }
 }
 
 impl State {
+    /// Tells the journey of a call where it is heard.
+    fn record(&self, user: &RawId, notice: &Notice) {
+        if notice.journey().is_none() {
+            return;
+        }
+        let devices = self.users.get(user).map_or(&[][..], Vec::as_slice);
+        let connected: Vec<&str> =
+            devices.iter().filter(|it| it.is_connected()).map(|it| it.name.as_str()).collect();
+        journeys::rung(notice, user, &connected, devices.len() - connected.len());
+    }
+
     fn forget_ring(&mut self, user: &RawId, call: &str) {
         let Some(rings) = self.rings.get_mut(user) else { return };
         rings.retain(|it| *it.call != *call);
