@@ -14,7 +14,7 @@ use kernel::{Clock, Error, ErrorKind, Result, Secret};
 use crate::addresses::Listening;
 use crate::config::{Config, KeySource, Mode};
 use crate::key_store::{KeyStore, Owner};
-use crate::wiring::{Services, Wired};
+use crate::wiring::{Services, Wired, outbound};
 use crate::{communication, event_grid};
 
 const WEB_PUBSUB: &str = "webpubsub";
@@ -28,7 +28,7 @@ const SLOTS: [(&str, KeySlot); 2] =
 /// The console of a server that listens.
 ///
 /// # Errors
-/// When the management key cannot be read.
+/// When the management key, or the authorities to trust in outgoing calls, cannot be read.
 pub async fn console(
     config: &Config,
     listening: Listening,
@@ -51,8 +51,10 @@ pub async fn console(
     };
     // What cannot be described should be known before anybody signs in.
     installation.description().await?;
-    let oidc = config.console.oidc.as_ref();
-    let oidc = oidc.map(|it| oidc::oidc(it, services.outbound.clone(), Arc::clone(&clock)));
+    let oidc = match &config.console.oidc {
+        Some(oidc) => Some(oidc::oidc(oidc, outbound(config)?, Arc::clone(&clock))),
+        None => None,
+    };
     Ok(Console::new(installation, &public.unwrap_or(own), oidc, clock))
 }
 

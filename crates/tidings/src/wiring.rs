@@ -58,8 +58,6 @@ pub struct Services {
     pub monitor: monitor::Wired,
     /// Who may make management calls.
     pub authority: Authority,
-    /// The client for calls to other machines.
-    pub outbound: Outbound,
 }
 
 /// Starts the connection engine.
@@ -121,7 +119,7 @@ pub async fn services(
     let connections = communication::Connections::new(backplane, monitor.answers());
     let parts = phones::Parts {
         store: Arc::clone(keys),
-        outbound: outbound.clone(),
+        outbound,
         deliveries: event_grid.deliveries.clone(),
         clock: Arc::clone(&clock),
         tasks: tasks.clone(),
@@ -162,7 +160,6 @@ pub async fn services(
         phones,
         monitor,
         authority,
-        outbound,
     })
 }
 
@@ -213,8 +210,11 @@ async fn resources(
     Ok(resources)
 }
 
-/// The one client for calls to other machines.
-fn outbound(config: &Config) -> anyhow::Result<Outbound> {
+/// The client for calls to other machines. Services share one.
+///
+/// # Errors
+/// When the authorities that it is to trust cannot be read.
+pub(crate) fn outbound(config: &Config) -> anyhow::Result<Outbound> {
     let config::Outbound { allow_private, allow, extra_ca_file } = config.outbound.clone();
     // The fake push services of development have certificates of our own.
     let own_ca = (config.mode == Mode::Dev).then(|| crate::trust::ca_file(&config.data.folder));
