@@ -10,7 +10,7 @@ import { Journeys, detailsOf } from "./lib/journeys.mjs";
 import { OWN } from "./lib/logs.mjs";
 import { Phone } from "./lib/phone.mjs";
 import { Sdk } from "./lib/sdk.mjs";
-import { Server } from "./lib/server.mjs";
+import { Server, temporaryFolder } from "./lib/server.mjs";
 import { Device } from "./lib/signaling.mjs";
 
 const RESOURCE = `${OWN}/providers/Microsoft.Communication/CommunicationServices/local`;
@@ -38,6 +38,16 @@ after(async () => {
   await calling?.close();
   await server?.stop();
 });
+
+/** A device answers for its user, with the user's token. */
+function answer({ ready, ca }, { token }, { incomingCallContext }) {
+  return request(`${ready.https}/calling/callConnections:answer?api-version=2026-03-12`, {
+    method: "POST",
+    ca,
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify({ incomingCallContext }),
+  });
+}
 
 test("a call is followed from its caller to every device, through an answer by another request, to its end", async (t) => {
   const callbacks = await Callbacks.start();
@@ -74,12 +84,7 @@ test("a call is followed from its caller to every device, through an answer by a
   assert.equal(ringing.outcome, "waiting", "it still rings");
   for (const known of [made.serverCallId, made.correlationId]) assert.equal((await journeys.of(known)).id, id, known);
 
-  const answered = await request(`${server.ready.https}/calling/callConnections:answer?api-version=2026-03-12`, {
-    method: "POST",
-    ca: server.ca,
-    headers: { authorization: `Bearer ${bob.token}`, "content-type": "application/json" },
-    body: JSON.stringify({ incomingCallContext: fields.incomingCallContext }),
-  });
+  const answered = await answer(server, bob, fields);
   assert.equal(answered.status, 200, answered.text);
   const other = await journeys.with(answered.headers["x-ms-request-id"], ["calling call done", "edge answered done"]);
   assert.notEqual(other.id, id);
@@ -116,6 +121,33 @@ test("a call is followed from its caller to every device, through an answer by a
   assert.equal(code, 0);
   assert.match(out, new RegExp(`^journey ${id}\n`));
   assert.match(out, new RegExp(`calling +call +failed +${she} is rung no more: nobody answered in time\n`));
+});
+
+test("a call that is answered at another server stays one journey", async (t) => {
+  const folder = await temporaryFolder();
+  t.after(() => folder.forget());
+  const data = `${folder.path}/data`;
+  const servers = [await Server.start({ data }), await Server.start({ data })];
+  t.after(() => Promise.all(servers.map((one) => one.stop())));
+  const own = new Sdk("js", servers[0], "communication-calling");
+  const callbacks = await Callbacks.start();
+  t.after(() => Promise.all([own.close(), callbacks.close()]));
+  const bob = await own.client({ client: "identity" }).createUserAndToken(["voip"]);
+  const phone = await Device.connect(servers[1], bob.token, { name: "there" });
+  t.after(() => phone.close());
+  const invite = { targetParticipant: bob.user };
+  const made = (await own.client({ client: "automation" }).createCall(invite, callbacks.url)).callConnectionProperties;
+  const { fields } = await phone.next();
+  const answered = await answer(servers[1], bob, fields);
+  assert.equal(answered.status, 200, answered.text);
+  await callbacks.next(2);
+  const told = new Journeys(servers[0]);
+  const him = bob.user.communicationUserId;
+  await eventually("what the other server did", async () => {
+    const found = await told.of(made.callConnectionId);
+    const [steps, announced] = [detailsOf(found, "call"), detailsOf(found, "announced")];
+    return steps.includes(`${him} is in the call`) && announced.some((detail) => detail.endsWith(": there"));
+  });
 });
 
 test("a call to somebody who does not exist says so", async (t) => {

@@ -74,7 +74,8 @@ impl Calling {
             let mut statements = store::update(&call, revision, self.now());
             statements.extend(request.map(|it| store::remember(it, id, &reply)));
             let journey = journeys::of(&self.foundations().milestones, &call);
-            let stored = self.store(&call, statements, &effects);
+            // On the heap: within a journey or not, it would stand here twice.
+            let stored = Box::pin(self.store(&call, statements, &effects));
             match journeys::within(journey.as_ref(), stored).await {
                 Ok(stored) => {
                     journeys::told_elsewhere(journey.as_ref());

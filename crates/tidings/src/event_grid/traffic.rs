@@ -2,6 +2,7 @@
 //!
 //! A topic is told by its name and its type: what raises system events may be named as a topic is.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,33 +24,46 @@ impl fmt::Debug for Traffic {
 
 impl Collector for Traffic {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let traffic = self.0.traffic();
-        let published = ("tidings_eventgrid_events_published", "Events that topics have taken");
-        let unmatched =
-            ("tidings_eventgrid_events_unmatched", "Events that no event subscription wanted");
-        for (is_whole, (name, help)) in [(true, published), (false, unmatched)] {
-            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            for (topic, counts) in &traffic {
-                let source = Source::of(topic);
-                let labels = [("topic_type", &source.topic_type), ("topic", &source.topic)];
-                let count = if is_whole { counts.published } else { counts.unmatched };
-                ConstCounter::new(count).encode(metric.encode_family(&labels)?)?;
-            }
+        let (mut published, mut unmatched) = (Sums::default(), Sums::default());
+        for (topic, counts) in self.0.traffic() {
+            published.add(&topic, None, counts.published);
+            unmatched.add(&topic, None, counts.unmatched);
         }
-        let name = "tidings_eventgrid_advanced_filter_evaluations";
-        let help = "Advanced filters that were evaluated for an event";
-        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        let mut evaluated = Sums::default();
         for (key, count) in self.0.advanced_filters() {
             let (scope, name) = key.split_once('|').unwrap_or((&key, ""));
-            let source = Source::of(scope);
-            let labels = [
-                ("topic_type", source.topic_type.as_str()),
-                ("topic", &source.topic),
-                ("event_subscription", name),
-            ];
-            ConstCounter::new(count).encode(metric.encode_family(&labels)?)?;
+            evaluated.add(scope, Some(name), count);
+        }
+        for (name, help, sums) in [
+            ("events_published", "Events that topics have taken", published),
+            ("events_unmatched", "Events that no event subscription wanted", unmatched),
+            (
+                "advanced_filter_evaluations",
+                "Advanced filters that were evaluated for an event",
+                evaluated,
+            ),
+        ] {
+            let name = format!("tidings_eventgrid_{name}");
+            let mut metric = encoder.encode_descriptor(&name, help, None, MetricType::Counter)?;
+            for (labels, sum) in &sums.0 {
+                ConstCounter::new(*sum).encode(metric.encode_family(labels)?)?;
+            }
         }
         Ok(())
+    }
+}
+
+/// Counts by their labels. Topics of one name may be in several resource groups: labels must not come
+/// twice, so those are added up.
+#[derive(Debug, Default)]
+struct Sums(BTreeMap<Vec<(&'static str, String)>, u64>);
+
+impl Sums {
+    fn add(&mut self, source: &str, event_subscription: Option<&str>, count: u64) {
+        let Source { topic_type, topic } = Source::of(source);
+        let mut labels = vec![("topic_type", topic_type), ("topic", topic)];
+        labels.extend(event_subscription.map(|name| ("event_subscription", name.to_owned())));
+        *self.0.entry(labels).or_default() += count;
     }
 }
 
@@ -70,5 +84,27 @@ impl Source {
             Err(_) => (String::new(), id.rsplit('/').next().unwrap_or_default().to_owned()),
         };
         Self { topic_type, topic }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_and_a_resource_of_one_name_stay_apart_and_namesakes_are_added_up() {
+        let mut sums = Sums::default();
+        let id = |group: &str, kind: &str| {
+            format!("/subscriptions/s/resourceGroups/{group}/providers/{kind}/local")
+        };
+        for (group, kind, count) in [
+            ("a", "Microsoft.EventGrid/topics", 1),
+            ("a", "Microsoft.Communication/CommunicationServices", 2),
+            ("b", "microsoft.eventgrid/topics", 4),
+        ] {
+            sums.add(&id(group, kind), Some("sub"), count);
+        }
+        let counts: Vec<_> = sums.0.values().copied().collect();
+        assert_eq!(counts, [2, 5]);
     }
 }
