@@ -4,7 +4,7 @@ import { once } from "node:events";
 import http from "node:http";
 import { test } from "node:test";
 import { eventually } from "./lib/deadline.mjs";
-import { confirms, patient, silent, well } from "./lib/doctor.mjs";
+import { confirms, leads, patient, silent, well } from "./lib/doctor.mjs";
 import { EventGrid, eventGridEvent } from "./lib/eventgrid.mjs";
 import { freshHub } from "./lib/hub.mjs";
 import { Receiver } from "./lib/receiver.mjs";
@@ -110,6 +110,7 @@ test("dead-lettered: with the reason", async (t) => {
   await grid.deadLetters("orders");
   const found = await confirms(server, "dead-lettered", "Observed");
   assert.match(found.evidence[0].text, /refused, BadRequest/);
+  await leads(server, found.evidence, /dead-lettered/);
 });
 
 test("upstream-failing: the event handler of a hub answers with an error, then works again", async (t) => {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { eventually, PATIENCE_MS, within } from "./lib/deadline.mjs";
-import { confirms, doctor, patient, silent, well } from "./lib/doctor.mjs";
+import { confirms, doctor, leads, patient, silent, well } from "./lib/doctor.mjs";
 import { FakeHub } from "./lib/fake-hub.mjs";
 import { request } from "./lib/http.mjs";
 import { deviceToken, fail, settled, startSdk } from "./lib/notification-hubs.mjs";
@@ -115,7 +115,8 @@ test("key-not-relinked: with what a send found, and since when", async (t) => {
     const { evidence } = report.findings.find((it) => it.hypothesis === "key-not-relinked");
     return evidence.some(({ tag }) => tag === "Observed");
   });
-  await confirms(server, "key-not-relinked", "Correlated");
+  const { evidence } = await confirms(server, "key-not-relinked", "Correlated");
+  await leads(server, evidence, /hub accepted/);
   hub.key = key;
   await silent(server, "key-not-relinked");
 });
@@ -230,6 +231,7 @@ test("dead-device-token: a push service does not know the device any more", asyn
   await toFcm();
   const found = await confirms(server, "dead-device-token", "Observed");
   assert.match(found.evidence[0].text, /fcmv1/);
+  await leads(server, found.evidence, /push service answered/);
 });
 
 test("wrong-apns-environment: APNs knows no device of the hub", async (t) => {

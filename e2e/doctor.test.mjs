@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { typed } from "./lib/command.mjs";
 import { eventually } from "./lib/deadline.mjs";
-import { confirms, doctor, patient, silent, well } from "./lib/doctor.mjs";
+import { confirms, doctor, leads, patient, silent, well } from "./lib/doctor.mjs";
 import { EventGrid, eventGridEvent } from "./lib/eventgrid.mjs";
 import { request } from "./lib/http.mjs";
 import { freshHub } from "./lib/hub.mjs";
@@ -370,6 +370,7 @@ test("handler-not-registered: a client that answers 404", async (t) => {
   });
   const found = await confirms(server, "handler-not-registered", "Inferred");
   assert.match(found.evidence[0].text, /chatMessageReceived/);
+  await leads(server, found.evidence, /acknowledged/);
 });
 
 test("slow-consumer: a client that does not read is told of once it was disconnected", async (t) => {

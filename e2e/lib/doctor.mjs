@@ -52,6 +52,13 @@ async function known(command = "") {
 
 const understood = new Set();
 
+/** Some piece of evidence leads to a journey with such a stage. */
+export async function leads(server, evidence, stage) {
+  const ids = evidence.flatMap(({ trace, query }) => (trace && !query ? [trace] : []));
+  assert.ok(ids.length > 0, JSON.stringify(evidence));
+  for (const id of ids) assert.match((await typed(["trace", id, "--data", server.data])).out, stage);
+}
+
 /** The hypothesis is not confirmed. */
 export async function silent(server, hypothesis, ...args) {
   const { report } = await doctor(server, ...args);

@@ -42,8 +42,10 @@ pub struct Phone {
 /// A registration that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lapsed {
-    /// What was registered, and whose it is.
+    /// What was registered.
     pub what: String,
+    /// The registration id, of a device.
+    pub device: Option<String>,
     /// When it ended.
     pub at: Timestamp,
 }
@@ -60,11 +62,12 @@ impl Receiver {
         if let Some(at) = self.registered_until.filter(|at| *at <= now)
             && self.connected == 0
         {
-            lapsed.push(Lapsed { what: "real-time registration".to_owned(), at });
+            lapsed.push(Lapsed { what: "real-time registration".to_owned(), device: None, at });
         }
         let over = self.phones.iter().filter(|phone| phone.expires <= now);
         lapsed.extend(over.map(|phone| Lapsed {
             what: format!("{} device '{}'", phone.platform, phone.id),
+            device: Some(phone.id.clone()),
             at: phone.expires,
         }));
         lapsed

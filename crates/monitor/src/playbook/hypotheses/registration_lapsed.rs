@@ -2,7 +2,7 @@
 //! pushes. Inferred from its end.
 
 use super::{Hypothesis, known};
-use crate::playbook::facts::{Facts, Found, Need, Receiver};
+use crate::playbook::facts::{Facts, Found, Lapsed, Need, Receiver};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
 use crate::playbook::words::when;
@@ -33,9 +33,8 @@ fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
 }
 
 fn ended(it: &Receiver, question: &Question, facts: &Facts) -> Vec<Evidence> {
-    let is_meant =
-        |what: &str| question.device.as_ref().is_none_or(|device| what.contains(device.as_str()));
-    let lapsed = it.lapsed(facts.now).into_iter().filter(|it| is_meant(&it.what));
+    let is_meant = |it: &Lapsed| question.device.is_none() || it.device == question.device;
+    let lapsed = it.lapsed(facts.now).into_iter().filter(is_meant);
     let tell = |what: String, at| {
         Evidence::inferred(format!("The {what} of {} ended at {}.", it.user, when(at, facts.now)))
     };
@@ -45,7 +44,8 @@ fn ended(it: &Receiver, question: &Question, facts: &Facts) -> Vec<Evidence> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::playbook::testing::{confirms, phone, receiver, rules_out, silent};
+    use crate::playbook::report::Verdict;
+    use crate::playbook::testing::{confirms, healthy, phone, receiver, rules_out, silent};
 
     #[test]
     fn a_device_whose_registration_has_ended_is_told() {
@@ -55,6 +55,18 @@ mod tests {
             facts.audience.as_mut().unwrap().receivers = vec![away];
         });
         assert!(told.contains("apple device 'd'"), "{told}");
+    }
+
+    #[test]
+    fn asked_about_a_device_others_are_not_told() {
+        let mut facts = healthy();
+        let away = Receiver { connected: 0, phones: vec![phone(&facts, -60)], ..receiver() };
+        facts.audience.as_mut().unwrap().receivers = vec![away];
+        let verdict = |device: &str| {
+            let question = Question { device: Some(device.to_owned()), ..Question::default() };
+            HYPOTHESIS.judged(&question, &facts).verdict
+        };
+        assert_eq!((verdict("d"), verdict("a")), (Verdict::Confirmed, Verdict::RuledOut));
     }
 
     #[test]
