@@ -9,7 +9,7 @@ const TAGS = {
 };
 const MORE = [
   ["device", "Device", "the registration id"], ["subscription", "Event subscription", "its name"], ["hub", "Hub", "of Web PubSub or Notification Hubs"],
-  ["endpoint", "Address that clients use", "in place of the server's own"], ["proxy", "Proxy that clients use", "such as http://proxy:3128"],
+  ["endpoint", "Address that clients use", "in place of the server's own"], ["proxy", "Proxy that clients use", "such as http://example:3128"],
 ];
 
 export function page({ scope, query }) {
