@@ -16,6 +16,7 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use wire::Endpoint;
@@ -27,30 +28,31 @@ use crate::trust;
 /// Knows what clients trust.
 #[derive(Clone)]
 pub(super) struct Judge {
-    provider: Arc<CryptoProvider>,
-    verifier: Arc<WebPkiServerVerifier>,
+    /// In development, the authority of this server.
+    own: Arc<[CertificateDer<'static>]>,
+    /// The machine's authorities are many, so they are read when they are first needed; on a machine
+    /// without any, only looking at certificates fails.
+    verifier: Arc<OnceCell<Arc<WebPkiServerVerifier>>>,
 }
 
 impl Judge {
     /// The machine's authorities, and in development our own.
     pub(super) fn new(config: &Config) -> anyhow::Result<Self> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         let own = trust::ca_file(&config.data.folder);
-        if config.mode == Mode::Dev && own.exists() {
-            for certificate in CertificateDer::pem_file_iter(&own)? {
-                roots.add(certificate?)?;
-            }
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let verifier = match roots.is_empty() {
-            true => anyhow::bail!("this machine trusts no certificate authority at all"),
-            false => {
-                let roots = Arc::new(roots);
-                WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build()?
-            }
+        let own = match config.mode == Mode::Dev && own.exists() {
+            true => CertificateDer::pem_file_iter(&own)?.collect::<Result<_, _>>()?,
+            false => Arc::default(),
         };
-        Ok(Self { provider, verifier })
+        Ok(Self { own, verifier: Arc::default() })
+    }
+
+    async fn verifier(&self) -> Result<&Arc<WebPkiServerVerifier>, String> {
+        let build = || async {
+            let own = Arc::clone(&self.own);
+            let built = tokio::task::spawn_blocking(move || verifier(&own)).await;
+            built.expect("reading certificates does not panic")
+        };
+        self.verifier.get_or_try_init(build).await
     }
 
     /// Shakes hands, `until` then.
@@ -66,10 +68,10 @@ impl Judge {
     ) -> Result<(TlsStream<TcpStream>, Option<Certificate>), String> {
         let host = endpoint.host().trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
-        let (inner, now) = (Arc::clone(&self.verifier), now.as_secs().unsigned_abs());
+        let (inner, now) = (Arc::clone(self.verifier().await?), now.as_secs().unsigned_abs());
         let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
         let witness = Arc::new(Witness { inner, now, seen: Mutex::default() });
-        let connector = self.connector(Arc::clone(&witness)).map_err(|error| error.to_string())?;
+        let connector = connector(Arc::clone(&witness)).map_err(|error| error.to_string())?;
         let stream = match tokio::time::timeout_at(until, connector.connect(name, tcp)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(error.to_string()),
@@ -78,16 +80,33 @@ impl Judge {
         let seen = witness.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok((stream, seen.and_then(|(certificate, problem)| told(&certificate, problem))))
     }
+}
 
-    fn connector(&self, witness: Arc<Witness>) -> anyhow::Result<TlsConnector> {
-        let config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_safe_default_protocol_versions()
-            .context("cannot set TLS up")?
-            .dangerous()
-            .with_custom_certificate_verifier(witness)
-            .with_no_client_auth();
-        Ok(Arc::new(config).into())
+fn verifier(own: &[CertificateDer<'static>]) -> Result<Arc<WebPkiServerVerifier>, String> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(own.iter().cloned());
+    if roots.is_empty() {
+        return Err("this machine trusts no certificate authority; install the package \
+                    ca-certificates"
+            .to_owned());
     }
+    let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider());
+    builder.build().map_err(|error| error.to_string())
+}
+
+fn connector(witness: Arc<Witness>) -> anyhow::Result<TlsConnector> {
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .context("cannot set TLS up")?
+        .dangerous()
+        .with_custom_certificate_verifier(witness)
+        .with_no_client_auth();
+    Ok(Arc::new(config).into())
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
 /// Judges as every client does, remembers the judgement, and lets the handshake go on: nothing is sent
