@@ -148,7 +148,11 @@ test("registration-lapsed: the registration of a device has ended", async (t) =>
   // The least that a registration holds is a minute; its end is moved here instead of awaited.
   await changeStore(server.data, "UPDATE communication_devices SET expires_at = 1");
   const found = await confirms(server, "registration-lapsed", "Inferred");
-  assert.match(found.evidence[0].text, /apple device/);
+  const [, device] = /apple device '([^']+)'/.exec(found.evidence[0].text);
+  await confirms(server, "registration-lapsed", "Inferred", "--device", device);
+  const { verdict, evidence } = await silent(server, "registration-lapsed", "--device", "nobody's");
+  assert.equal(verdict, "cannotTell");
+  assert.match(evidence[0].text, /No device 'nobody's' is registered/);
 });
 
 /** A certificate for APNs as Apple once gave them to apps, which ran out yesterday: PKCS#12 in base64. */

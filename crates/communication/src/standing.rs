@@ -183,6 +183,17 @@ pub async fn devices(db: &Db, now: Timestamp) -> Result<BTreeMap<String, u64>> {
     rows.iter().map(|row| Ok((row.get(0)?, row.get::<i64>(1)?.unsigned_abs()))).collect()
 }
 
+/// Whose a registered device is.
+///
+/// # Errors
+/// When the store fails.
+pub async fn owner(db: &Db, device: &str) -> Result<Option<RawId>> {
+    let sql =
+        "SELECT owner FROM communication_devices WHERE id = $1 ORDER BY expires_at DESC LIMIT 1";
+    let rows = db.query(sql, vals![device]).await?;
+    rows.first().map(|row| Ok(RawId::new(row.get::<String>(0)?))).transpose()
+}
+
 /// Why a resource refuses a token now; `None` when it does not.
 ///
 /// # Errors
@@ -278,5 +289,7 @@ mod tests {
         }
         assert_eq!(devices(&db, Timestamp::default()).await.unwrap()["apple"], 1);
         assert!(devices(&db, NOW).await.unwrap().is_empty());
+        assert_eq!(owner(&db, "d").await.unwrap(), Some(RawId::new("bob")));
+        assert_eq!(owner(&db, "e").await.unwrap(), None);
     }
 }

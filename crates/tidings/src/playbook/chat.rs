@@ -9,12 +9,15 @@ use ::monitor::playbook::{Answers, Audience, Found, Membership, Phone, Question,
 use super::{Installation, unknown};
 
 impl Installation {
-    /// Those for whom messages came, or the user that was asked about.
+    /// Those for whom messages came, or the user that was asked about, or whose device was.
     pub(super) async fn receivers(&self, question: &Question) -> Found<Audience> {
-        let whom = Whom {
-            user: question.user.as_deref().map(RawId::new),
-            thread: question.thread.clone(),
+        let user = match (&question.user, &question.device) {
+            (None, Some(device)) => {
+                standing::owner(&self.db, device).await.map_err(|error| unknown(&error))?
+            }
+            (user, _) => user.as_deref().map(RawId::new),
         };
+        let whom = Whom { user, thread: question.thread.clone() };
         let since = self.clock.now() - question.since;
         let found = standing::standings(&self.db, &whom, since).await;
         let (standings, more) = found.map_err(|error| unknown(&error))?;

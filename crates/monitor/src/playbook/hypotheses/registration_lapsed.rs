@@ -2,7 +2,7 @@
 //! pushes. Inferred from its end.
 
 use super::{Hypothesis, known};
-use crate::playbook::facts::{Facts, Found, Lapsed, Need, Receiver};
+use crate::playbook::facts::{Audience, Facts, Found, Lapsed, Need, Receiver, Unknown};
 use crate::playbook::question::{Question, Symptom};
 use crate::playbook::report::{Evidence, Judgement, Mitigation};
 use crate::playbook::words::when;
@@ -17,11 +17,20 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
     let audience = known(&facts.audience)?;
+    let device = question.device.as_ref();
+    if let Some(id) = device.filter(|id| !is_registered(id, audience)) {
+        return Err(Unknown::new(
+            format!("No device '{id}' is registered for pushes about chat."),
+            "Let the app register (startPushNotifications) each time that it starts; the devices of \
+             a hub itself are listed by `tidings push devices`.",
+        ));
+    }
+    let is_named = question.user.is_some() || device.is_some();
     let evidence = audience
         .receivers
         .iter()
-        .filter(|it| question.user.is_some() || it.messages > 0)
-        .filter(|it| !it.is_reachable(facts.now))
+        .filter(|it| is_named || it.messages > 0)
+        .filter(|it| device.is_some() || !it.is_reachable(facts.now))
         .flat_map(|it| ended(it, question, facts))
         .collect();
     let cure = Mitigation::new(
@@ -30,6 +39,10 @@ fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
     );
     let fine = "Every registration of those who were sent messages holds.";
     Ok(Judgement::by(evidence, cure, Evidence::observed(fine)))
+}
+
+fn is_registered(device: &str, audience: &Audience) -> bool {
+    audience.receivers.iter().flat_map(|it| &it.phones).any(|it| it.id == device)
 }
 
 fn ended(it: &Receiver, question: &Question, facts: &Facts) -> Vec<Evidence> {
@@ -44,6 +57,7 @@ fn ended(it: &Receiver, question: &Question, facts: &Facts) -> Vec<Evidence> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::playbook::facts::Phone;
     use crate::playbook::report::Verdict;
     use crate::playbook::testing::{confirms, healthy, phone, receiver, rules_out, silent};
 
@@ -60,13 +74,15 @@ mod tests {
     #[test]
     fn asked_about_a_device_others_are_not_told() {
         let mut facts = healthy();
-        let away = Receiver { connected: 0, phones: vec![phone(&facts, -60)], ..receiver() };
-        facts.audience.as_mut().unwrap().receivers = vec![away];
+        let other = Phone { id: "a".to_owned(), ..phone(&facts, 60) };
+        let both = Receiver { phones: vec![phone(&facts, -60), other], ..receiver() };
+        facts.audience.as_mut().unwrap().receivers = vec![both];
         let verdict = |device: &str| {
             let question = Question { device: Some(device.to_owned()), ..Question::default() };
             HYPOTHESIS.judged(&question, &facts).verdict
         };
         assert_eq!((verdict("d"), verdict("a")), (Verdict::Confirmed, Verdict::RuledOut));
+        assert_eq!(verdict("x"), Verdict::CannotTell);
     }
 
     #[test]
