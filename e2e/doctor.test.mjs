@@ -330,6 +330,16 @@ test("wrong-audience: the token of a user of another resource", async (t) => {
   await confirms(server, "wrong-audience", "Observed", "--token", token);
 });
 
+test("wrong-audience: what is sent is no token, or there is none", async (t) => {
+  for (const query of ["?access_token=nonsense", ""]) {
+    const server = await patient(t);
+    await silent(server, "wrong-audience");
+    const refused = await refusedUpgrade(`${server.ready.http.replace("http", "ws")}/client/hubs/chat${query}`);
+    assert.equal(refused.status, 401);
+    await confirms(server, "wrong-audience", "Observed");
+  }
+});
+
 test("not-participant: never added, removed, and refused", async (t) => {
   const { server, person, pair } = await chatFor(t);
   const { alice, bob, id } = await pair();

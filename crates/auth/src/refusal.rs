@@ -138,23 +138,23 @@ impl Refusal {
         }
     }
 
-    /// Why, as far as it is told apart from others; nobody has to be told that a text is no token.
-    fn cause(&self) -> Option<Cause> {
+    /// Why, in the word of the log tables.
+    fn cause(&self) -> Cause {
         match self {
-            Self::WrongKey { .. } => Some(Cause::KeyRejected),
-            Self::Expired { .. } => Some(Cause::TokenExpired),
-            Self::NotYetValid { .. } => Some(Cause::ClockOff),
+            Self::WrongKey { .. } => Cause::KeyRejected,
+            Self::Expired { .. } => Cause::TokenExpired,
+            Self::NotYetValid { .. } => Cause::ClockOff,
             Self::NoAudience
             | Self::OtherHub { .. }
             | Self::OtherResource { .. }
             | Self::ClientTokenForRest { .. }
             | Self::RestTokenForClient { .. }
-            | Self::OtherUrl { .. } => Some(Cause::TokenElsewhere),
+            | Self::OtherUrl { .. } => Cause::TokenElsewhere,
             Self::Missing
             | Self::OtherScheme { .. }
             | Self::Malformed(_)
             | Self::Algorithm { .. }
-            | Self::NoExpiry => None,
+            | Self::NoExpiry => Cause::TokenMalformed,
         }
     }
 }

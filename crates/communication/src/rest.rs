@@ -48,7 +48,8 @@ pub(crate) struct Failure {
 impl Failure {
     /// A 401 of chat: its body is empty, as clients know it; the challenge says why.
     pub(crate) fn silent(refusal: TokenRefusal) -> Self {
-        Self::silent_as(Error::new(ErrorKind::Unauthenticated, "Unauthorized", refusal.to_string()))
+        let error = Error::new(ErrorKind::Unauthenticated, "Unauthorized", refusal.to_string());
+        Self::silent_as(error.because(refusal.cause()))
     }
 
     /// As [`Failure::silent`].

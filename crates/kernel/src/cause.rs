@@ -30,6 +30,8 @@ causes! {
     TokenRevoked,
     /// The credential is for something else: another resource, hub or address.
     TokenElsewhere,
+    /// No token, or a text that is none of those that open this.
+    TokenMalformed,
     /// The time of the token or signature has not begun, or is too far from the server's.
     ClockOff,
     /// The token has no scope that permits it.

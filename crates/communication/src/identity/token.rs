@@ -96,13 +96,13 @@ pub enum TokenRefusal {
 }
 
 impl TokenRefusal {
-    /// Why, as far as it is told apart from others.
-    pub(crate) const fn cause(self) -> Option<Cause> {
+    /// Why, in the word of the log tables.
+    pub(crate) const fn cause(self) -> Cause {
         match self {
-            Self::Expired(_) => Some(Cause::TokenExpired),
-            Self::UnknownKey | Self::OtherResource => Some(Cause::TokenElsewhere),
-            Self::Revoked | Self::KeyReplaced | Self::IdentityDeleted => Some(Cause::TokenRevoked),
-            Self::Absent | Self::Malformed | Self::Signature => None,
+            Self::Expired(_) => Cause::TokenExpired,
+            Self::UnknownKey | Self::OtherResource => Cause::TokenElsewhere,
+            Self::Revoked | Self::KeyReplaced | Self::IdentityDeleted => Cause::TokenRevoked,
+            Self::Absent | Self::Malformed | Self::Signature => Cause::TokenMalformed,
         }
     }
 }

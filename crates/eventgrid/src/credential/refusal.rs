@@ -73,14 +73,14 @@ impl Refusal {
         }
     }
 
-    fn cause(&self) -> Option<Cause> {
+    fn cause(&self) -> Cause {
         match self {
             Self::Missing | Self::WrongKey { .. } | Self::WrongSignature { .. } => {
-                Some(Cause::KeyRejected)
+                Cause::KeyRejected
             }
-            Self::Expired { .. } => Some(Cause::TokenExpired),
-            Self::OtherResource { .. } => Some(Cause::TokenElsewhere),
-            Self::OtherScheme | Self::Malformed(_) => None,
+            Self::Expired { .. } => Cause::TokenExpired,
+            Self::OtherResource { .. } => Cause::TokenElsewhere,
+            Self::OtherScheme | Self::Malformed(_) => Cause::TokenMalformed,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! A token for something else: another resource, another hub, another address. Observed.
+//! A token for something else: another resource, another hub, another address; or a text that is none.
+//! Observed.
 
 use kernel::Cause;
 
@@ -9,7 +10,7 @@ use crate::playbook::report::{Evidence, Judgement, Mitigation};
 
 pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
     name: "wrong-audience",
-    title: "The token is for another resource, hub or audience",
+    title: "The token is none, or for another resource, hub or audience",
     symptoms: &[Symptom::Connect, Symptom::Realtime, Symptom::Publish],
     needs: &[Need::Token, Need::Records],
     judge,
@@ -18,7 +19,7 @@ pub(super) static HYPOTHESIS: Hypothesis = Hypothesis {
 const SIGN: Sign = Sign {
     tables: &[Table::Chat, Table::Connectivity, Table::HttpRequests, Table::Publications],
     statuses: &[],
-    causes: &[Cause::TokenElsewhere],
+    causes: &[Cause::TokenElsewhere, Cause::TokenMalformed],
 };
 
 fn judge(question: &Question, facts: &Facts) -> Found<Judgement> {
@@ -84,6 +85,9 @@ mod tests {
     fn refused_connections_are_told() {
         confirms(&HYPOTHESIS, "Observed", |facts| {
             failure(facts, Table::Connectivity, Cause::TokenElsewhere);
+        });
+        confirms(&HYPOTHESIS, "Observed", |facts| {
+            failure(facts, Table::Chat, Cause::TokenMalformed);
         });
     }
 }
