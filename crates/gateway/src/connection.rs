@@ -71,6 +71,8 @@ pub(crate) struct Connection {
     /// Why it is being closed, once it is.
     pub(crate) end: Option<Close>,
     pub(crate) transport: Option<Transport>,
+    /// What was read from its socket before the socket was handed over; it comes before all else.
+    pub(crate) read_ahead: Bytes,
     pub(crate) reader: Reader,
     pub(crate) backlog: Backlog,
     pub(crate) replay: Option<Box<Replay>>,

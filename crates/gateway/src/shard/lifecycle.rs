@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use mio::Token;
 
-use super::{Ready, SCRATCH_BYTES, Shard};
+use super::{Ready, Shard};
 use crate::audience::Roll;
 use crate::backlog::Backlog;
 use crate::batch::{Place, Stamped};
@@ -76,6 +76,7 @@ impl Shard {
             keep_alive_secs,
             end: None,
             transport: None,
+            read_ahead: Bytes::new(),
             reader: Reader::default(),
             backlog: Backlog::default(),
             replay: reliable.map(|numbering| Box::new(Replay::new(numbering))),
@@ -119,6 +120,7 @@ impl Shard {
         }
         let connection = &mut self.connections[key as usize];
         connection.transport = Some(transport);
+        connection.read_ahead = socket.read_ahead.into();
         match connection.phase {
             Phase::Reserved => {
                 connection.phase = Phase::Open;
@@ -129,12 +131,9 @@ impl Shard {
         }
         // What was queued while there was no socket leaves with this turn's flush, or now.
         self.on_writable(key);
-        for piece in socket.read_ahead.chunks(SCRATCH_BYTES) {
-            self.scratch[..piece.len()].copy_from_slice(piece);
-            self.take_in(key, piece.len());
-        }
-        // TLS may hold decrypted bytes that no event will announce.
-        self.read(Ready { key, hung_up: false });
+        // Read with the others, not here: what the client says may have to wait for commands that stand
+        // behind this one. TLS may hold decrypted bytes that no event will announce.
+        self.ready.push(Ready { key, hung_up: false });
     }
 
     /// Makes a reliable connection ready for another socket. One that it still has is dropped: the
@@ -171,6 +170,7 @@ impl Shard {
         connection.generation = generation;
         connection.place = Place::EMPTY;
         connection.transport = None;
+        connection.read_ahead = Bytes::new();
         connection.reader = Reader::default();
         connection.backlog = Backlog::default();
         connection.unanswered_pings = 0;

@@ -83,8 +83,6 @@ pub(crate) struct Shard {
     keys: Vec<Key>,
     alarms: Wheel<Alarm>,
     generations: u32,
-    /// Set while [`Shard::catch_up`] is at work, so that it does not nest.
-    catching_up: bool,
     scratch: Vec<u8>,
     effects: Vec<Effect>,
     watchers: Watchers,
@@ -117,7 +115,6 @@ impl Shard {
             keys: Vec::new(),
             alarms: Wheel::new(now.as_secs()),
             generations: 0,
-            catching_up: false,
             scratch: vec![0; SCRATCH_BYTES],
             effects: Vec::new(),
             watchers: Watchers::default(),
@@ -156,7 +153,6 @@ impl Shard {
             return;
         }
         tracing::error!(shard = self.number, "a part of a turn panicked; the shard goes on");
-        self.catching_up = false;
         self.effects.clear();
         let touched = |(_, connection): &(usize, &Connection)| connection.place != Place::EMPTY;
         self.dirty = self.connections.iter().filter(touched).map(|(key, _)| key as Key).collect();
@@ -221,12 +217,11 @@ impl Shard {
     }
 
     /// Carries out what was asked for before a client said what is about to be done: a call that
-    /// was answered before the client spoke must not be overtaken by it.
+    /// was answered before the client spoke must not be overtaken by it. Happens while sockets are
+    /// read, never within a command, so commands do not overtake one another either.
     fn catch_up(&mut self) {
-        if !self.catching_up && self.links.inboxes[usize::from(self.number)].has_commands() {
-            self.catching_up = true;
+        if self.links.inboxes[usize::from(self.number)].has_commands() {
             self.carry_out_all(&mut Vec::new());
-            self.catching_up = false;
         }
     }
 

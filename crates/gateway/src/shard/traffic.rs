@@ -37,6 +37,12 @@ impl Shard {
                 return;
             }
             let Some(transport) = &mut connection.transport else { return };
+            if !connection.read_ahead.is_empty() {
+                let count = connection.read_ahead.len().min(self.scratch.len());
+                self.scratch[..count].copy_from_slice(&connection.read_ahead.split_to(count));
+                self.take_in(ready.key, count);
+                continue;
+            }
             match transport.read(&mut self.scratch) {
                 Ok(0) => return self.lose(ready.key, "the peer ended the TCP connection"),
                 Ok(count) => {
@@ -58,7 +64,7 @@ impl Shard {
     }
 
     /// Handles the first `count` bytes of the scratch buffer as input of a connection.
-    pub(super) fn take_in(&mut self, key: Key, count: usize) {
+    fn take_in(&mut self, key: Key, count: usize) {
         let heard = self.hear(key, count);
         if !self.effects.is_empty() {
             let effects = std::mem::take(&mut self.effects);

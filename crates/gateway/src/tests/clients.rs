@@ -1,8 +1,9 @@
 //! A started engine and blocking WebSocket clients for its tests.
 
+use std::any::Any;
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -53,6 +54,23 @@ impl Session for WordSession {
             }
         }
     }
+
+    fn instruct(
+        &mut self,
+        _now: Timestamp,
+        instruction: Box<dyn Any + Send>,
+        _effects: &mut Vec<Effect>,
+    ) -> bool {
+        let hold = instruction.downcast::<Hold>().expect("it is told nothing else");
+        hold.reached.send(()).unwrap();
+        hold.go_on.recv_timeout(PATIENCE).is_ok()
+    }
+}
+
+/// Holds a shard up within a command, from the moment that it tells until it is told to go on.
+pub(super) struct Hold {
+    pub(super) reached: mpsc::Sender<()>,
+    pub(super) go_on: mpsc::Receiver<()>,
 }
 
 /// Puts the number behind the text of a whole frame that serves as the shared body.
@@ -175,6 +193,14 @@ impl Host {
         (seen.connection, format!("{}: {}", seen.happening.name(), seen.happening))
     }
 
+    /// Holds the connection's shard up within a command; what is sent through the result lets it go on.
+    /// The receiver tells that it is held.
+    pub(super) fn hold(&self, id: ConnectionId) -> (mpsc::Receiver<()>, mpsc::Sender<()>) {
+        let ((reached, is_held), (release, go_on)) = (mpsc::channel(), mpsc::channel());
+        self.gateway.tell(self.hub, id, Box::new(Hold { reached, go_on }));
+        (is_held, release)
+    }
+
     /// Moves the clock and makes every shard look at it.
     pub(super) fn advance(&self, span: Duration) {
         self.clock.advance(span);
@@ -207,6 +233,16 @@ impl Drop for Host {
     }
 }
 
+fn client_frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    frame::put_header(&mut bytes, OpCode::Text, payload.len());
+    bytes[0] = first;
+    bytes[1] |= 0x80;
+    bytes.extend_from_slice(&[0; 4]); // a mask of zeros changes nothing
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
 pub(super) struct Client {
     pub(super) id: ConnectionId,
     tcp: TcpStream,
@@ -214,12 +250,16 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn attach(reservation: Reservation, id: ConnectionId) -> Self {
+        Self::attach_with(reservation, id, Vec::new())
+    }
+
+    fn attach_with(reservation: Reservation, id: ConnectionId, read_ahead: Vec<u8>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         tcp.set_read_timeout(Some(PATIENCE)).unwrap();
         let (server, _) = listener.accept().unwrap();
         server.set_nonblocking(true).unwrap();
-        reservation.attach(Socket { tcp: server, tls: None, read_ahead: Vec::new() });
+        reservation.attach(Socket { tcp: server, tls: None, read_ahead });
         Self { id, tcp }
     }
 
@@ -236,6 +276,15 @@ impl Client {
         reservation.attach(Socket { tcp: server, tls: None, read_ahead: read_ahead.to_vec() });
     }
 
+    /// Hands over a socket with input that had been read before.
+    pub(super) fn attach_having_said(
+        reservation: Reservation,
+        id: ConnectionId,
+        text: &str,
+    ) -> Self {
+        Self::attach_with(reservation, id, client_frame(0x81, text.as_bytes()))
+    }
+
     /// Ends the TCP connection without any goodbye.
     pub(super) fn cut(self) -> ConnectionId {
         self.id
@@ -246,12 +295,7 @@ impl Client {
     }
 
     pub(super) fn send(&mut self, first: u8, payload: &[u8]) {
-        let mut bytes = Vec::new();
-        frame::put_header(&mut bytes, OpCode::Text, payload.len());
-        bytes[0] = first;
-        bytes[1] |= 0x80;
-        bytes.extend_from_slice(&[0; 4]); // a mask of zeros changes nothing
-        bytes.extend_from_slice(payload);
+        let bytes = client_frame(first, payload);
         // The server may refuse an oversized frame before it has read the whole of it.
         let _ = self.tcp.write_all(&bytes);
     }

@@ -56,6 +56,28 @@ fn what_is_published_between_registration_and_socket_is_not_missed() {
 }
 
 #[test]
+fn what_a_new_socket_says_at_once_lets_no_command_overtake_another() {
+    let host = Host::start(1);
+    let mut receiver = host.connect(None, &["g"]);
+    let (reservation, speaker) = host.reserve(None, &[]);
+    let publish = |text: &str| {
+        host.publish(Target::all(host.hub, Audience::Group("g".into())), words(text));
+    };
+    let (is_held, first) = host.hold(receiver.id);
+    is_held.recv().unwrap();
+    // One batch of commands, and another that comes while the first is carried out.
+    let (is_held, second) = host.hold(receiver.id);
+    let mut speaker = Client::attach_having_said(reservation, speaker, "say g mine");
+    publish("older");
+    first.send(()).unwrap();
+    is_held.recv().unwrap();
+    publish("newer");
+    second.send(()).unwrap();
+    assert_eq!(speaker.texts(1), ["ok"]);
+    assert_eq!(receiver.texts(3), ["0:older", "0:newer", "0:mine"]);
+}
+
+#[test]
 fn a_reservation_without_a_socket_is_forgotten() {
     let host = Host::start(1);
     let (reservation, id) = host.reserve(None, &[]);
