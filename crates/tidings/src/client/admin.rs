@@ -8,6 +8,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use tokio::net::TcpStream;
 
@@ -119,6 +120,14 @@ impl Admin {
             None => bail!("the server answered {status}"),
         }
     }
+}
+
+/// What of these is given, as the query of a path.
+pub(super) fn query(pairs: &[(&str, Option<&str>)]) -> String {
+    let written = pairs.iter().filter_map(|(name, value)| {
+        Some(format!("{name}={}", utf8_percent_encode((*value)?, NON_ALPHANUMERIC)))
+    });
+    written.collect::<Vec<_>>().join("&")
 }
 
 async fn whole(answer: Response<Incoming>) -> anyhow::Result<Value> {

@@ -10,10 +10,9 @@ use axum::http::{HeaderValue, Request, StatusCode};
 use edge::outbound::{AddressPolicy, Limits, Outbound};
 use eventgrid::topic::Topic;
 use kernel::{Clock, SystemClock};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::admin::Admin;
+use super::admin::{Admin, query};
 use super::publish::{self, Content};
 use super::tail;
 use crate::config::{Config, Mode};
@@ -171,13 +170,6 @@ fn written(topic: &Topic, event: &NewEvent, data: &Value) -> (&'static str, Valu
                 "eventTime": time, "data": data, "dataVersion": "1" }]),
         ),
     }
-}
-
-fn query(pairs: &[(&str, Option<&str>)]) -> String {
-    let written = pairs.iter().filter_map(|(name, value)| {
-        Some(format!("{name}={}", utf8_percent_encode((*value)?, NON_ALPHANUMERIC)))
-    });
-    written.collect::<Vec<_>>().join("&")
 }
 
 fn say_all(answer: &Value, as_json: bool, line: fn(&Value) -> String) -> anyhow::Result<()> {

@@ -3,7 +3,7 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use super::admin::Admin;
+use super::admin::{Admin, query};
 use super::tail;
 use crate::terminal::{self, Style};
 
@@ -27,13 +27,13 @@ pub async fn list(
     as_json: bool,
     style: Style,
 ) -> anyhow::Result<()> {
-    let mut path = format!("/journeys?limit={}", choice.limit);
-    for (name, value) in [("since", &choice.since), ("outcome", &choice.outcome)] {
-        if let Some(value) = value {
-            path.push_str(&format!("&{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
-        }
-    }
-    let answer = admin.get(&path).await?;
+    let limit = choice.limit.to_string();
+    let wanted = query(&[
+        ("limit", Some(&limit)),
+        ("since", choice.since.as_deref()),
+        ("outcome", choice.outcome.as_deref()),
+    ]);
+    let answer = admin.get(&format!("/journeys?{wanted}")).await?;
     if as_json {
         return Ok(terminal::say(&format!("{answer}\n"))?);
     }
@@ -88,14 +88,13 @@ pub async fn live(
     as_json: bool,
     style: Style,
 ) -> anyhow::Result<()> {
-    let Watched { hub, resource, user, connection } = watched;
-    let mut path =
-        format!("/webpubsub/live-trace?hub={}", utf8_percent_encode(hub, NON_ALPHANUMERIC));
-    for (name, value) in [("resource", resource), ("user", user), ("connection", connection)] {
-        if let Some(value) = value {
-            path.push_str(&format!("&{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
-        }
-    }
+    let wanted = query(&[
+        ("hub", Some(&watched.hub)),
+        ("resource", watched.resource.as_deref()),
+        ("user", watched.user.as_deref()),
+        ("connection", watched.connection.as_deref()),
+    ]);
+    let path = format!("/webpubsub/live-trace?{wanted}");
     tail::tail(admin, &path, as_json, |it| live_line(it, style)).await
 }
 
